@@ -1,0 +1,59 @@
+# Everything a person or a machine does with Martlet. `make help` lists it.
+.DEFAULT_GOAL := help
+.PHONY: help build test check lint format docs clean lock
+
+# The first Python of 3.11 or newer on this machine; override with make PYTHON=...
+PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3 python; do \
+	if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$python; break; fi; done)
+BIN := .venv/bin
+export DBT_PROFILES_DIR := $(CURDIR)/profiles
+
+help: ## This list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+
+build: $(BIN)/.installed ## Environment, install, and dbt build on the sample shop: makes martlet.duckdb
+	$(BIN)/martlet build $(ARGS)
+
+test: $(BIN)/.installed-dev ## Everything that proves the project: project checks, dbt build, Python tests
+	$(BIN)/python -m pytest $(ARGS)
+
+check: lint test ## What continuous integration runs: lint and test
+
+lint: $(BIN)/.installed-dev ## Style and types: ruff, mypy, sqlfluff, dbt parse without a warning
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/mypy
+	$(BIN)/sqlfluff lint models --processes 2
+	$(BIN)/dbt --warn-error --no-partial-parse parse
+
+format: $(BIN)/.installed-dev ## Put Python and SQL into the house style
+	$(BIN)/ruff format src tests benchmarks
+	$(BIN)/ruff check --fix src tests benchmarks
+	$(BIN)/sqlfluff fix models --processes 2
+
+docs: $(BIN)/.installed ## One web page with every model, column and the lineage: target/static_index.html
+	$(BIN)/dbt docs generate --static
+
+clean: ## Remove what builds made; the environment and martlet.duckdb stay
+	rm -rf target logs build .martlet .pytest_cache .mypy_cache .ruff_cache .sqlfluff_cache
+
+lock: $(BIN)/python ## Renew the lock files from pyproject.toml
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--python-version 3.11 pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--python-version 3.11 --extra dev pyproject.toml -c requirements.lock -o requirements-dev.lock
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Martlet needs Python 3.11 or newer: install it, or say where it is with make PYTHON=..."; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+
+# uv installs from the same index as pip and is several times faster.
+$(BIN)/.installed: requirements.lock pyproject.toml | $(BIN)/python
+	$(BIN)/uv pip install --python $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --python $(BIN)/python --no-deps --quiet -e .
+	@touch $@
+
+$(BIN)/.installed-dev: requirements-dev.lock $(BIN)/.installed
+	$(BIN)/uv pip install --python $(BIN)/python --require-hashes -r requirements-dev.lock
+	@touch $@
