@@ -1,0 +1,106 @@
+"""The ``martlet`` command."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from martlet import __version__
+from martlet.errors import MartletError
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Words after ``martlet``; by default those of the process.
+
+    Returns
+    -------
+    int
+        Exit code: 0 for success, 1 for a failed build, 2 for a mistake in the call or the set-up.
+    """
+    parser = _parser()
+    options, rest = parser.parse_known_args(arguments)
+    if rest and options.command != "build":
+        parser.error(f"unknown argument: {rest[0]}")
+    try:
+        if options.command == "build":
+            from martlet.build import build
+
+            return build(_project(options.project_dir), rest, target=options.target)
+        if options.command == "query":
+            from martlet.query import query
+
+            query(_project(options.project_dir), options.sql, options.rows, target=options.target)
+            return 0
+        # Heavier parts are imported only by the command that needs them.
+        from martlet.simulate import cli as simulate
+
+        return int(simulate.run(options))
+    except MartletError as error:
+        print(f"martlet: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("martlet: stopped", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="martlet",
+        description="In-warehouse machine learning for online shops, on dbt and DuckDB.",
+    )
+    parser.add_argument("--version", action="version", version=f"martlet {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    build = commands.add_parser(
+        "build",
+        help="dbt build on a copy of the database, swapped in only when everything is green",
+        description=(
+            "Runs dbt build on a copy of the database and swaps the copy in when every model and "
+            "test is green; a failed build leaves the database as it was. "
+            "All other arguments go to dbt build (--select, --full-refresh, --vars ...)."
+        ),
+    )
+    query = commands.add_parser(
+        "query",
+        help="run one SQL query on the built database and print the answer",
+        description='Runs one query, read-only: martlet query "from marts.dim_customers limit 5"',
+    )
+    query.add_argument("sql", help="the query")
+    query.add_argument("--rows", type=int, default=40, help="print at most this many rows (40)")
+    for command in (build, query):
+        command.add_argument("--project-dir", type=Path, help="folder with dbt_project.yml")
+        command.add_argument("--target", "-t", help="target of profiles/profiles.yml")
+
+    from martlet.simulate.cli import add_arguments
+
+    simulate = commands.add_parser(
+        "simulate",
+        help="write a made-up shop of any size, with known truths",
+        description="Writes the raw tables of a made-up shop, seeded and with known truths.",
+    )
+    add_arguments(simulate)
+    return parser
+
+
+def _project(folder: Path | None) -> Path:
+    """Folder of the dbt project: the one given, or the nearest above the current folder."""
+    start = (folder or Path.cwd()).resolve()
+    for candidate in [start, *start.parents]:
+        if (candidate / "dbt_project.yml").is_file():
+            return candidate
+    raise MartletError(
+        f"There is no dbt_project.yml in {start} or above it: go to the project's folder."
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
