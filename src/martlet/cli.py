@@ -41,6 +41,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             query(_project(options.project_dir), options.sql, options.rows, target=options.target)
             return 0
         # Heavier parts are imported only by the command that needs them.
+        if options.command == "models":
+            from martlet import models_cli
+
+            return int(models_cli.run(options, _project(options.project_dir)))
+        if options.command == "bqml":
+            from martlet.bqml import cli as bqml
+
+            return int(bqml.run(options))
         from martlet.simulate import cli as simulate
 
         return int(simulate.run(options))
@@ -80,7 +88,23 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--project-dir", type=Path, help="folder with dbt_project.yml")
         command.add_argument("--target", "-t", help="target of profiles/profiles.yml")
 
+    from martlet import models_cli
+    from martlet.bqml import cli as bqml
     from martlet.simulate.cli import add_arguments
+
+    models = commands.add_parser(
+        "models",
+        help="list, show, compare, roll back and verify the versions of fitted models",
+        description="Looks at the versions of the fitted models in the built database.",
+    )
+    models_cli.add_arguments(models)
+    bqml.add_arguments(
+        commands.add_parser(
+            "bqml",
+            help="convert BigQuery ML SQL into dbt models",
+            description="Turns BigQuery ML statements into models of a dbt project.",
+        )
+    )
 
     simulate = commands.add_parser(
         "simulate",

@@ -1,0 +1,4 @@
+{# Text without the blanks around it; what is left empty is NULL. #}
+{% macro clean_text(text) -%}
+    nullif(trim({{ text }}), '')
+{%- endmacro %}

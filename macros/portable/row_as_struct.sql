@@ -1,0 +1,15 @@
+{% macro row_as_struct(columns) -%}
+    {{ return(adapter.dispatch('row_as_struct', 'martlet')(columns)) }}
+{%- endmacro %}
+
+{% macro default__row_as_struct(columns) -%}
+    struct_pack(
+        {%- for column in columns %}{{ column }} := {{ column }}{{ ', ' if not loop.last }}{% endfor -%}
+    )
+{%- endmacro %}
+
+{% macro spark__row_as_struct(columns) -%}
+    named_struct(
+        {%- for column in columns %}'{{ column }}', {{ column }}{{ ', ' if not loop.last }}{% endfor -%}
+    )
+{%- endmacro %}

@@ -1,0 +1,89 @@
+{# Runs before every build. One wrong setting, one message: what, where, how to mend. #}
+{% macro check_settings() %}
+    {% if execute %}
+        {% do _check_known_vars() %}
+        {% do active_connectors() %}
+        {% do _check_choice('martlet_session_rule', ['ga4', 'ga360', 'custom']) %}
+        {% do _check_whole_number('martlet_session_timeout_minutes', 1, 1440) %}
+        {% do _check_whole_number('martlet_session_max_hours', 1, 8760) %}
+        {% do _check_whole_number('martlet_session_max_events', 1, 1000000000) %}
+        {% do _check_whole_number('martlet_as_of_months', 0, 600) %}
+        {% do _check_date('martlet_as_of_date') %}
+        {% do _check_currency('martlet_currency') %}
+        {% do _check_time_zone('martlet_time_zone') %}
+        {% do _check_hash_key() %}
+        {% do check_session_state() %}
+    {% endif %}
+{% endmacro %}
+
+{% macro _setting_error(name, problem, mend) %}
+    {% do exceptions.raise_compiler_error(
+        "Setting " ~ name ~ " " ~ problem ~ ". " ~ mend
+        ~ " Settings live under `vars:` in dbt_project.yml or in --vars '{" ~ name ~ ": ...}'."
+    ) %}
+{% endmacro %}
+
+{# dbt accepts any name in --vars without a word; a typing error would silently leave the default in force. #}
+{% macro _check_known_vars() %}
+    {% set known = [
+        'martlet_connector', 'martlet_raw_path', 'martlet_connector_entities', 'martlet_currency',
+        'martlet_time_zone', 'martlet_as_of_date', 'martlet_as_of_months', 'martlet_session_rule',
+        'martlet_session_timeout_minutes', 'martlet_session_max_hours', 'martlet_session_max_events',
+    ] %}
+    {% for name in (invocation_args_dict.get('vars') or {}) %}
+        {% if name.startswith('martlet') and name not in known %}
+            {% do _setting_error(name, 'does not exist', 'Known settings: ' ~ known | join(', ') ~ '.') %}
+        {% endif %}
+    {% endfor %}
+{% endmacro %}
+
+{% macro _check_choice(name, choices) %}
+    {% if var(name) not in choices %}
+        {% do _setting_error(name, "is '" ~ var(name) ~ "'", 'Choose one of: ' ~ choices | join(', ') ~ '.') %}
+    {% endif %}
+{% endmacro %}
+
+{% macro _check_whole_number(name, lowest, highest) %}
+    {% set value = var(name) %}
+    {% if value is not integer or value is boolean or value < lowest or value > highest %}
+        {% do _setting_error(
+            name, "is '" ~ value ~ "'",
+            'It must be a whole number from ' ~ lowest ~ ' to ' ~ highest ~ ', without quotes.'
+        ) %}
+    {% endif %}
+{% endmacro %}
+
+{% macro _check_date(name) %}
+    {% set value = var(name) | string %}
+    {% if value %}
+        {% set parsed = run_query("select try_cast('" ~ value | replace("'", "''") ~ "' as date)").columns[0][0] %}
+        {% if parsed is none or not modules.re.match('^[0-9]{4}-[0-9]{2}-[0-9]{2}$', value) %}
+            {% do _setting_error(name, "is '" ~ value ~ "'", "It must be a date such as '2026-06-30', or empty.") %}
+        {% endif %}
+    {% endif %}
+{% endmacro %}
+
+{% macro _check_currency(name) %}
+    {% if not modules.re.match('^[A-Z]{3}$', var(name) | string) %}
+        {% do _setting_error(name, "is '" ~ var(name) ~ "'", 'It must be an ISO 4217 code such as EUR.') %}
+    {% endif %}
+{% endmacro %}
+
+{% macro _check_time_zone(name) %}
+    {% if target.type == 'duckdb' %}
+        {% set zone = var(name) | string | replace("'", "''") %}
+        {% set found = run_query("select count(*) from pg_timezone_names() where name = '" ~ zone ~ "'") %}
+        {% if found.columns[0][0] == 0 %}
+            {% do _setting_error(name, "is '" ~ var(name) ~ "'", 'It must be an IANA name such as Europe/Berlin.') %}
+        {% endif %}
+    {% endif %}
+{% endmacro %}
+
+{% macro _check_hash_key() %}
+    {% if active_connectors() != ['sample'] and not env_var('MARTLET_HASH_KEY', '') %}
+        {% do exceptions.warn(
+            "MARTLET_HASH_KEY is not set: e-mails and IP addresses are hashed with the public key of the sample shop, "
+            ~ "so anybody can undo it. Set it to a long random text and keep it."
+        ) %}
+    {% endif %}
+{% endmacro %}

@@ -1,0 +1,73 @@
+{# Renders CTEs that join to the sessions of a CTE called `sessions` what their first event, their first
+   campaign and the last event that named a customer say; they end with `described_sessions`. #}
+{% macro described_sessions() -%}
+first_events as (
+    select
+        order_key,
+        customer_id,
+        page_path,
+        device_category,
+        operating_system,
+        browser,
+        country_code,
+        ip_address,
+        user_agent
+    from {{ ref('int_events__marking_sessions') }}
+),
+
+campaign_events as (
+    select order_key, traffic_source, traffic_medium, traffic_campaign
+    from {{ ref('int_events__marking_sessions') }}
+    where {{ carries_campaign() }}
+),
+
+customer_events as (
+    select order_key, customer_id
+    from {{ ref('int_events__marking_sessions') }}
+    where customer_id is not null
+),
+
+described_sessions as (
+    select
+        sessions.session_id,
+        sessions.visitor_id,
+        sessions.session_number,
+        sessions.previous_session_id,
+        sessions.session_started_at,
+        sessions.session_ended_at,
+        sessions.start_reason,
+        sessions.event_count,
+        sessions.page_view_count,
+        sessions.product_view_count,
+        sessions.search_count,
+        sessions.wishlist_add_count,
+        sessions.cart_add_count,
+        sessions.cart_remove_count,
+        sessions.checkout_count,
+        sessions.purchase_count,
+        sessions.funnel_step,
+        sessions.revenue_amount,
+        sessions.order_count,
+        first_events.page_path as landing_page_path,
+        sessions.exit_page_path,
+        campaign_events.traffic_source,
+        campaign_events.traffic_medium,
+        campaign_events.traffic_campaign,
+        first_events.device_category,
+        first_events.operating_system,
+        first_events.browser,
+        first_events.country_code,
+        first_events.ip_address,
+        first_events.user_agent,
+        coalesce(first_events.customer_id, known_before.customer_id) as customer_id_at_start,
+        known_until_end.customer_id,
+        sessions.ingest_number
+    from sessions
+    inner join first_events on sessions.first_key = first_events.order_key
+    left join campaign_events on sessions.traffic_key = campaign_events.order_key
+    left join customer_events as known_before
+        on sessions.customer_key_before = known_before.order_key
+    left join customer_events as known_until_end
+        on sessions.customer_key_until_end = known_until_end.order_key
+)
+{%- endmacro %}

@@ -1,0 +1,12 @@
+{# The time of the event an order key belongs to, in microseconds since 1970. #}
+{% macro order_key_microseconds(order_key) -%}
+    {{ return(adapter.dispatch('order_key_microseconds', 'martlet')(order_key)) }}
+{%- endmacro %}
+
+{% macro default__order_key_microseconds(order_key) -%}
+    cast({{ order_key }} >> 60 as bigint)
+{%- endmacro %}
+
+{% macro spark__order_key_microseconds(order_key) -%}
+    unix_micros({{ order_key }}.event_at)
+{%- endmacro %}

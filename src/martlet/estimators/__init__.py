@@ -1,0 +1,75 @@
+"""The model types, listed openly.
+
+A new type is one file and one line in `REGISTRY`. The file has a subclass of
+`martlet.estimators.base.Estimator`:
+
+1. ``model_type``, ``task`` and ``options`` (a tuple of `Option`: `COMMON`, for types with a label
+   `SUPERVISED`, for types whose settings can be searched `TUNING`, then its own with BigQuery's
+   names and defaults; mark ``tunable``).
+2. ``preparation(options)`` says how features are encoded: numbers ``standardize``, ``impute`` or
+   ``raw`` (missing stays NULL); categories ``one_hot``, ``dummy`` or ``label``.
+   ``extra_columns(options)`` names columns that are not features (a weight column, say);
+   ``default_search()`` what tuning varies when nothing is said.
+3. ``fit(training)`` reads ``training.matrix("train")`` (or ``dense``) and
+   ``training.targets("train")`` (places of the classes, or the number), the same with ``"eval"``
+   when ``training.rows.get("eval")``, uses ``training.seed`` for everything random and returns
+   `Fitted`:
+
+   - ``parameters``: everything learned, as JSON values;
+   - ``scoring``: `Scoring` with named expression steps over the raw columns. Take the encoded
+     values from ``training.encoding`` (``numbers()``, ``product()``, ``vector()``, ``blocks``), so
+     that fitting and scoring read the same definition. The last step is PREFIX + ``score``,
+     ``probability``, ``probabilities``, ``distances`` or ``components``;
+   - ``training_info``, ``parts`` (companion tables) and ``functions`` (stored functions over them,
+     ``{part:name}`` stands for the rows of this version);
+   - ``python``: Python's own answer for encoded rows; every fit compares it with the compiled SQL;
+   - ``explanation``: baselines and one SQL expression an input, which gives explain_predict and
+     global_explain.
+
+Everything else (split, encoding, label, metrics, versions, gate, predict, evaluate,
+confusion_matrix, roc_curve ...) follows from ``task`` and is shared.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+from martlet.errors import MartletError
+from martlet.estimators.base import Estimator
+from martlet.options import nearest
+
+__all__ = ["REGISTRY", "find_estimator"]
+
+#: Where each type lives: module and class.
+REGISTRY: dict[str, str] = {
+    "linear_reg": "martlet.estimators.linear:LinearRegression",
+    "logistic_reg": "martlet.estimators.logistic:LogisticRegression",
+    "kmeans": "martlet.estimators.kmeans:KMeans",
+    "pca": "martlet.estimators.pca:PrincipalComponents",
+    "dnn_classifier": "martlet.estimators.neural:NeuralClassifier",
+    "dnn_regressor": "martlet.estimators.neural:NeuralRegressor",
+    "transform_only": "martlet.estimators.transform_only:TransformOnly",
+}
+
+
+def find_estimator(model_type: str) -> Estimator:
+    """Return the estimator of a model type.
+
+    Parameters
+    ----------
+    model_type : str
+        In any case.
+
+    Raises
+    ------
+    MartletError
+        If there is no such type; the message names the nearest one.
+    """
+    name = str(model_type).strip().lower()
+    if name not in REGISTRY:
+        raise MartletError(
+            f"There is no model_type '{model_type}': {nearest(name, list(REGISTRY))}"
+        )
+    module, _, attribute = REGISTRY[name].partition(":")
+    estimator: type[Estimator] = getattr(importlib.import_module(module), attribute)
+    return estimator()

@@ -1,0 +1,84 @@
+"""The frame of every stored function: rows in, named steps, rows out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from sqlglot import exp
+
+from martlet.sqltext import PREFIX, ROWS, identifier, render
+
+__all__ = ["Chain", "fill", "inputs"]
+
+
+class Chain:
+    """Common table expressions that compute named steps over the rows a function is given.
+
+    Every step reads the one before it under the name `martlet.sqltext.ROWS`.
+
+    Parameters
+    ----------
+    steps : sequence of mapping
+        Expressions by name, one mapping a step.
+    source : str
+        SQL of the rows.
+    """
+
+    def __init__(
+        self,
+        steps: Sequence[Mapping[str, exp.Expr]],
+        source: str = "select * from query_table(input)",
+    ) -> None:
+        parts = [f"{PREFIX}0 as ({source})"]
+        for place, step in enumerate(steps, start=1):
+            named = ", ".join(
+                f"{render(value)} as {identifier(name)}" for name, value in step.items()
+            )
+            parts.append(
+                f"{PREFIX}{place} as (select {ROWS}.*, {named} from {PREFIX}{place - 1} as {ROWS})"
+            )
+        #: ``with ...``: goes before a select.
+        self.scored = "with " + ", ".join(parts)
+        #: What the select reads from.
+        self.last = f"{PREFIX}{len(steps)} as {ROWS}"
+
+
+def inputs(*made: str) -> str:
+    """Select the columns a function was given, without those it makes itself.
+
+    Parameters
+    ----------
+    *made : str
+        Names the function returns besides; a given column of such a name is replaced.
+    """
+    names = ", ".join("'" + name.lower().replace("'", "''") + "'" for name in made)
+    hidden = f" and lower({PREFIX}c) not in ({names})" if made else ""
+    return f"columns(lambda {PREFIX}c: not starts_with({PREFIX}c, '{PREFIX}'){hidden})"
+
+
+def fill(template: str, chain: Chain, parts: Mapping[str, str]) -> str:
+    """Put chain, inputs and companion tables into a function's text.
+
+    Parameters
+    ----------
+    template : str
+        With ``{scored}``, ``{last}``, ``{inputs:a,b}`` and ``{part:name}``.
+    chain : Chain
+        The model's steps.
+    parts : mapping of str to str
+        SQL of the rows of each companion table.
+    """
+
+    def replace(match: re.Match[str]) -> str:
+        kind, _, content = match[1].partition(":")
+        match kind:
+            case "scored":
+                return chain.scored
+            case "last":
+                return chain.last
+            case "part":
+                return parts[content]
+        return inputs(*(content.split(",") if content else ()))
+
+    return re.sub(r"\{((?:scored|last|inputs|part)(?::[^{}]*)?)\}", replace, template)

@@ -1,0 +1,197 @@
+"""Text of the stored functions that apply a model: predict and explain_predict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlglot import exp
+
+from martlet.estimators.base import Explanation, Label, Scoring
+from martlet.scoring.chain import Chain, inputs
+from martlet.sqltext import PREFIX, array, column, identifier, number, render, text
+
+__all__ = ["explain_function", "predict_functions", "probability_expressions"]
+
+
+def probability_expressions(label: Label, output: str) -> list[str]:
+    """Return SQL of the probability of each class, ascending, over the last step."""
+    if output == "probability":
+        positive = render(column(PREFIX + "probability"))
+        return [f"1 - {positive}", positive]
+    listed = render(column(PREFIX + "probabilities"))
+    return [f"{listed}[{place}]" for place in range(1, len(label.classes) + 1)]
+
+
+def _predicted_class(label: Label, output: str) -> str:
+    names = [render(label.literal(place)) for place in range(len(label.classes))]
+    if output == "probability":
+        positive = render(column(PREFIX + "probability"))
+        return f"case when {positive} > threshold then {names[1]} else {names[0]} end"
+    listed = render(column(PREFIX + "probabilities"))
+    return f"[{', '.join(names)}][list_position({listed}, list_max({listed}))]"
+
+
+def _struct(fields: str) -> str:
+    return "struct(" + fields + ")[]"
+
+
+def predict_functions(
+    task: str, scoring: Scoring, label: Label | None, components: int = 0
+) -> dict[str, str]:
+    """Return the functions that add predictions to rows.
+
+    Parameters
+    ----------
+    task : str
+        The kind of model.
+    scoring : Scoring
+        The model as SQL; without output the functions return no row.
+    label : Label or None
+        The label of a supervised model.
+    components : int
+        Number of principal components.
+
+    Returns
+    -------
+    dict of str to str
+        Text after ``create macro <name>``, by function.
+    """
+    chain = Chain(scoring.steps)
+    empty = scoring.output is None
+    end = f" from {chain.last}" + (" where false" if empty else "")
+    if task == "regression":
+        assert label is not None
+        made = f"predicted_{label.name}"
+        value = "cast(null as double)" if empty else render(column(PREFIX + "score"))
+        body = f"select {inputs(made)}, {value} as {identifier(made)}"
+        return {"predict": f"(input) as table ({chain.scored} {body}{end})"}
+    if task == "classification":
+        assert label is not None
+        return {"predict": _classify(chain, scoring, label, end)}
+    if task == "clustering":
+        pair = "CENTROID_ID bigint, DISTANCE double"
+        if empty:
+            centroid = "cast(null as bigint)"
+            nearest = f"cast(null as {_struct(pair)})"
+        else:
+            listed = render(column(PREFIX + "distances"))
+            centroid = f"cast(list_position({listed}, list_min({listed})) as bigint)"
+            paired = (
+                f"list_transform({listed}, lambda {PREFIX}d, {PREFIX}i: "
+                f"{{'DISTANCE': {PREFIX}d, 'CENTROID_ID': cast({PREFIX}i as bigint)}})"
+            )
+            nearest = (
+                f"list_transform(list_slice(list_sort({paired}), 1, 5), lambda {PREFIX}e: "
+                f"{{'CENTROID_ID': {PREFIX}e.CENTROID_ID, 'DISTANCE': {PREFIX}e.DISTANCE}})"
+            )
+        made_names = ("CENTROID_ID", "NEAREST_CENTROIDS_DISTANCE")
+        body = f"select {inputs(*made_names)}, {centroid} as CENTROID_ID, "
+        body += f"{nearest} as NEAREST_CENTROIDS_DISTANCE"
+        return {"predict": f"(input) as table ({chain.scored} {body}{end})"}
+    if task == "decomposition":
+        names = [f"principal_component_{place}" for place in range(1, components + 1)]
+        listed = render(column(PREFIX + "components"))
+        values = ", ".join(
+            ("cast(null as double)" if empty else f"{listed}[{place}]") + f" as {name}"
+            for place, name in enumerate(names, start=1)
+        )
+        head = f"(input) as table ({chain.scored} select "
+        return {
+            "predict": f"{head}{values}{end})",
+            "predict_with_input": f"{head}{values}, {inputs(*names)}{end})",
+        }
+    return {}
+
+
+def _classify(chain: Chain, scoring: Scoring, label: Label, end: str) -> str:
+    made = f"predicted_{label.name}"
+    listed = made + "_probs"
+    head = f"(input, threshold := 0.5) as table ({chain.scored} select {inputs(made, listed)}, "
+    if scoring.output is None:
+        pair = f"label {label.type}, prob double"
+        return (
+            f"{head}cast(null as {label.type}) as {identifier(made)}, "
+            f"cast(null as {_struct(pair)}) as {identifier(listed)}{end})"
+        )
+    # Descending: element 0 is the positive class, where public notebooks read it.
+    pairs = [
+        f"{{'label': {render(label.literal(place))}, 'prob': {probability}}}"
+        for place, probability in enumerate(probability_expressions(label, scoring.output))
+    ][::-1]
+    return (
+        f"{head}{_predicted_class(label, scoring.output)} as {identifier(made)}, "
+        f"[{', '.join(pairs)}] as {identifier(listed)}{end})"
+    )
+
+
+def _pairs(attributions: Sequence[tuple[str, exp.Expr]]) -> exp.Expr:
+    return array(
+        exp.Struct(
+            expressions=[
+                exp.PropertyEQ(this=exp.to_identifier("feature"), expression=text(name)),
+                exp.PropertyEQ(this=exp.to_identifier("attribution"), expression=value),
+            ]
+        )
+        for name, value in attributions
+    )
+
+
+def explain_function(scoring: Scoring, explanation: Explanation, label: Label, task: str) -> str:
+    """Return the function that explains each prediction by its inputs.
+
+    Parameters
+    ----------
+    scoring, explanation : Scoring, Explanation
+        Of the fitted model.
+    label : Label
+        The label.
+    task : str
+        ``regression`` or ``classification``.
+    """
+    assert scoring.output is not None
+    shares = [_pairs(list(item.items())) for item in explanation.attributions]
+    attributions = PREFIX + "attributions"
+    chain = Chain([*scoring.steps, *explanation.steps, {attributions: array(shares)}])
+    chosen = "1"
+    if scoring.output == "probabilities":
+        listed = render(column(PREFIX + "probabilities"))
+        chosen = f"list_position({listed}, list_max({listed}))"
+    own = f"{render(column(attributions))}[{chosen}]"
+    baseline = f"[{', '.join(render(number(value)) for value in explanation.baselines)}][{chosen}]"
+    by_size = (
+        f"list_transform({own}, lambda {PREFIX}e: {{'size': -abs({PREFIX}e.attribution), "
+        f"'entry': {PREFIX}e}})"
+    )
+    top = (
+        f"list_transform(list_slice(list_sort({by_size}), 1, top_k_features), "
+        f"lambda {PREFIX}e: {PREFIX}e.entry)"
+    )
+    whole = f"{baseline} + list_sum(list_transform({own}, lambda {PREFIX}e: {PREFIX}e.attribution))"
+    made = f"predicted_{label.name}"
+    if task == "classification":
+        listed = ", ".join(probability_expressions(label, scoring.output))
+        probability = f"list_max([{listed}])"
+        if scoring.output == "probability":
+            positive = render(column(PREFIX + "probability"))
+            probability = (
+                f"case when {positive} > threshold then {positive} else 1 - {positive} end"
+            )
+        outputs = [
+            f"{_predicted_class(label, scoring.output)} as {identifier(made)}",
+            f"{probability} as probability",
+        ]
+        parameters = "(input, top_k_features := 5, threshold := 0.5)"
+    else:
+        outputs = [f"{render(column(PREFIX + 'score'))} as {identifier(made)}"]
+        parameters = "(input, top_k_features := 5)"
+    outputs += [
+        f"{top} as top_feature_attributions",
+        f"{baseline} as baseline_prediction_value",
+        f"{whole} as prediction_value",
+        "cast(0 as double) as approximation_error",
+    ]
+    names = [item.rsplit(" as ", 1)[1].strip('"') for item in outputs]
+    return (
+        f"{parameters} as table ({chain.scored} select {', '.join(outputs)}, {inputs(*names)} "
+        f"from {chain.last})"
+    )

@@ -1,0 +1,215 @@
+"""Bad input: one clear error, or the treatment that is documented; never a broken champion."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from martlet.errors import MartletError
+from ml_support import TRAINING, connect, fit, parameters, rows
+
+LINE = {"model_type": "linear_reg", "labels": "y", "data_split_method": "NO_SPLIT"}
+PAIR = {"model_type": "logistic_reg", "labels": "two", "data_split_method": "NO_SPLIT"}
+
+
+@pytest.fixture
+def con():
+    con = connect()
+    con.execute(TRAINING)
+    return con
+
+
+def refuse(con, match: str, sql: str, **ml_config) -> None:
+    with pytest.raises(MartletError, match=match):
+        fit(con, "refused", sql, **ml_config)
+
+
+@pytest.mark.parametrize(
+    ("config", "match"),
+    [
+        ({"model_type": "linear_rag"}, "no model_type 'linear_rag': did you mean 'linear_reg'"),
+        ({}, "has no model_type"),
+        (LINE | {"l1_rag": 1}, "no option 'l1_rag': did you mean 'l1_reg'"),
+        (LINE | {"data_split_method": "rndom"}, "does not know 'rndom': did you mean 'RANDOM'"),
+        (LINE | {"max_iterations": 0}, "'max_iterations' must be a whole number at least 1"),
+        (LINE | {"l2_reg": "much"}, "'l2_reg' must be a number"),
+        (LINE | {"early_stop": "maybe"}, "'early_stop' must be true or false"),
+        (LINE | {"labels": ["y", "x"]}, "takes one column"),
+        (LINE | {"labels": "z"}, "'z' is not a column"),
+        (LINE | {"entity_cols": ["customer"]}, "entity_cols: 'customer' is not a column"),
+        (LINE | {"entity_cols": ["y"]}, "'y' is the label and cannot have another purpose"),
+        (LINE | {"data_split_method": "SEQ"}, "needs data_split_col"),
+        (LINE | {"data_split_method": "SEQ", "data_split_col": "whn"}, "'whn' is not a column"),
+        (LINE | {"data_split_method": "CUSTOM", "data_split_col": "colour"}, "needs a BOOL column"),
+        (LINE | {"labels": "colour"}, "must be a number"),
+        (LINE | {"l1_reg": 1, "optimize_strategy": "normal_equation"}, "cannot use l1_reg"),
+        (LINE | {"calculate_p_values": True}, "DUMMY_ENCODING"),
+        (LINE | {"learn_rate_strategy": "CONSTANT", "learn_rate": 500, "max_iterations": 400,
+                 "early_stop": False, "optimize_strategy": "BATCH_GRADIENT_DESCENT"}, "diverged"),
+        (PAIR | {"class_weights": [("yes", 1.0)]}, "'no' is missing"),
+        (PAIR | {"class_weights": {"yes": 1, "no": 1, "maybe": 1}}, "no class 'maybe'"),
+        (PAIR | {"class_weights": {"yes": 1, "no": 1}, "auto_class_weights": True}, "not both"),
+        (PAIR | {"l2_reg": {"range": [0, 1]}}, "set num_trials"),
+        ({"model_type": "kmeans", "num_clusters": 1}, "'num_clusters' must be"),
+        ({"model_type": "kmeans", "kmeans_init_method": "CUSTOM"}, "needs kmeans_init_col"),
+        ({"model_type": "pca"}, "exactly one of"),
+        ({"model_type": "pca", "num_principal_components": 99}, "lower it"),
+    ],
+)  # fmt: skip
+def test_a_wrong_option_is_one_clear_error(con, config, match):
+    refuse(con, match, "select x, n, colour, flag, y, two from training", **config)
+
+
+def test_no_label(con):
+    refuse(con, "needs a label", "select x, n from training", model_type="linear_reg")
+
+
+def test_duplicate_and_reserved_names(con):
+    refuse(con, "two columns named 'X'", 'select x, n as "X", y from training', **LINE)
+    refuse(
+        con, "must not begin with __martlet_", "select x as __martlet_x, y from training", **LINE
+    )
+    refuse(
+        con, "has the name of the prediction", "select x as predicted_y, y from training", **LINE
+    )
+
+
+def test_label_as_feature_is_impossible_and_no_feature_is_an_error(con):
+    refuse(con, "no feature", "select y from training", **LINE)
+
+
+def test_a_type_no_model_can_learn_from(con):
+    refuse(con, "cast it", "select interval 1 day as i, y from training", **LINE)
+    refuse(con, "same length", "select list_resize([1.0], n + 1) as v, y from training", **LINE)
+
+
+def test_fewer_rows_than_classes_or_clusters(con):
+    refuse(con, "nothing to learn", "select x, id::varchar as two from training limit 9", **PAIR)
+    refuse(con, "more than 50 classes", "select x, id % 60 as two from training", **PAIR)
+    refuse(
+        con, "different rows", "select 1 as a from training", model_type="kmeans", num_clusters=3
+    )
+
+
+@pytest.mark.parametrize(
+    ("sql", "config", "reason"),
+    [
+        ("select x, y from training where false", LINE, "no training rows"),
+        ("select x, null::double as y from training", LINE, "no training rows"),
+        ("select x, 'yes' as two from training", PAIR, "same label, two = yes"),
+        ("select x from training where false", {"model_type": "kmeans"}, "no training rows"),
+    ],
+)
+def test_too_little_data_gives_an_empty_model_and_one_warning(con, sql, config, reason):
+    outcome = fit(con, "poor", sql, **config)
+    assert outcome.status == "insufficient_data"
+    assert len(outcome.warnings) == 1
+    assert reason in outcome.warnings[0]
+    (row,) = rows(con, "select status, is_champion from poor")
+    assert row == {"status": "insufficient_data", "is_champion": True}
+    assert rows(con, "from poor_predict('training')") == []
+    assert rows(con, "from poor_evaluate()") == []
+    # The next build finds the same and does nothing.
+    assert fit(con, "poor", sql, **config).status == "insufficient_data"
+    assert len(rows(con, "from poor")) == 1
+
+
+def test_too_little_data_later_leaves_the_champion(con):
+    fit(con, "line", "select x, n, y from training", **LINE)
+    before = rows(con, "select predicted_y from line_predict('training')")
+    outcome = fit(con, "line", "select x, n, y from training where false", **LINE)
+    assert "version 1 goes on" in outcome.warnings[0]
+    assert rows(con, "select predicted_y from line_predict('training')") == before
+
+
+def test_empty_and_constant_features_have_no_effect(con):
+    sql = "select x, n, null::double as gone, 3 as same, null::varchar as none, y from training"
+    outcome = fit(con, "line", sql, **LINE)
+    assert any("gone has no value in training" in item for item in outcome.log)
+    assert any("same is constant in training" in item for item in outcome.log)
+    fit(con, "bare", "select x, n, y from training", **LINE)
+    con.execute("create view wide as select *, 5.0 as gone, 3 as same, null as none from training")
+    wide = rows(con, "select round(predicted_y, 9) as p from line_predict('wide')")
+    bare = rows(con, "select round(predicted_y, 9) as p from bare_predict('wide')")
+    assert wide == bare
+
+
+def test_nan_and_infinity_count_as_missing_and_are_told(con):
+    odd = "select case id when 1 then 'nan'::double when 2 then 'inf'::double else x end as x, n, y"
+    missing = "select case when id in (1, 2) then null else x end as x, n, y"
+    outcome = fit(con, "odd", f"{odd} from training", **LINE)
+    fit(con, "missing", f"{missing} from training", **LINE)
+    assert any(
+        "column x: 2 NaN or infinite values count as missing" in line for line in outcome.log
+    )
+    for key in ("weights", "intercept"):
+        first, second = parameters(con, "odd")[key], parameters(con, "missing")[key]
+        assert np.array(first) == pytest.approx(np.array(second), rel=1e-9)
+
+
+def test_rows_without_a_label_are_left_out_and_told(con):
+    label = "case id when 1 then null when 2 then 'nan'::double else y end"
+    sql = f"select x, n, {label} as y from training"
+    outcome = fit(con, "line", sql, **LINE)
+    assert any("2 rows without a (finite) label are left out" in line for line in outcome.log)
+    assert rows(con, "select training_rows as n from line") == [{"n": 398}]
+
+
+def test_ten_thousand_categories():
+    con = connect()
+    con.execute(
+        "create table many as select 'c' || (i % 10000) as code, "
+        "i % 10000 / 1000.0 + (i % 3) as y, i % 3 as n from range(30000) as r(i)"
+    )
+    outcome = fit(con, "codes", "from many", **LINE, optimize_strategy="NORMAL_EQUATION")
+    assert outcome.status == "trained"
+    (found,) = rows(con, "from codes_evaluate('many')")
+    assert found["r2_score"] > 0.999
+    (unseen,) = rows(
+        con, "with new_row as (select 'never' as code, 1 as n) from codes_predict('new_row')"
+    )
+    assert unseen["predicted_y"] is not None
+
+
+def test_an_identifier_as_a_feature_is_refused():
+    con = connect()
+    con.execute(
+        "create table people as select 'p' || i as person, i % 7 as y from range(120000) as r(i)"
+    )
+    refuse(con, "looks like an identifier: list it in entity_cols", "from people", **LINE)
+
+
+def test_numbers_too_large_to_average_are_refused(con):
+    refuse(con, "too large to average", "select 1e308 * sign(y) as x, y from training", **LINE)
+
+
+def test_a_column_gone_or_retyped_at_prediction_is_a_clear_error(con):
+    import duckdb
+
+    fit(con, "line", "select x, n, y from training", **LINE)
+    with pytest.raises(duckdb.BinderException, match='"n"'):
+        con.execute("with less as (select x from training) from line_predict('less')").fetchall()
+    with pytest.raises(duckdb.ConversionException, match="many"):
+        con.execute(
+            "with other as (select 1.0 as x, 'many' as n) from line_predict('other')"
+        ).fetchall()
+    # A number written as text is still that number.
+    same = "with other as (select '1.0' as x, '2' as n), this as (select 1.0 as x, 2 as n) "
+    same += "select (select predicted_y from line_predict('other')) = "
+    same += "(select predicted_y from line_predict('this'))"
+    assert con.execute(same).fetchall() == [(True,)]
+
+
+def test_a_failing_fit_leaves_everything_as_it_was(con):
+    fit(con, "line", "select x, n, y from training", **LINE)
+    before = rows(con, "from line"), rows(con, "from line_weights()")
+    con.execute("begin")
+    with pytest.raises(MartletError):
+        fit(con, "line", "select x, n, y from training", **(LINE | {"entity_cols": ["y"]}))
+    con.execute("rollback")
+    con.execute("begin")
+    with pytest.raises(MartletError):
+        fit(con, "line", "select 1e308 * sign(y) as x, n, y from training", **LINE)
+    con.execute("rollback")
+    assert (rows(con, "from line"), rows(con, "from line_weights()")) == before
+    assert len(rows(con, "from line_predict('training')")) == 400
