@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import duckdb
 import yaml
+
 from support import PROJECT
 
 # A sum above a left join whose right side is filtered by what no row fulfils.
