@@ -16,9 +16,9 @@ from typing import Any
 
 import duckdb
 
-from martlet.errors import MartletError
+from martlet.errors import InsufficientData, MartletError
 from martlet.estimators import find_estimator
-from martlet.estimators.base import Estimator, Training
+from martlet.estimators.base import Estimator, Previous, Training
 from martlet.gate import feature_columns
 from martlet.options import Options, parse_options
 from martlet.preprocessing import Preparation, learn_encoding
@@ -32,7 +32,7 @@ from martlet.publish import (
 )
 from martlet.rows import PreparedRows, fingerprint, prepare_rows, read_columns
 from martlet.schema import read_features
-from martlet.scoring.functions import METRICS, build_functions
+from martlet.scoring.functions import build_functions, metric_names
 from martlet.split import HASH, SPLIT
 from martlet.store import ModelStore
 from martlet.tuning import objective, tune
@@ -58,7 +58,11 @@ def plan(spec: ModelSpec) -> tuple[Estimator, Options]:
 
 
 def learn(
-    con: duckdb.DuckDBPyConnection, prepared: PreparedRows, estimator: Estimator, options: Options
+    con: duckdb.DuckDBPyConnection,
+    prepared: PreparedRows,
+    estimator: Estimator,
+    options: Options,
+    previous: Previous | None = None,
 ) -> Learned:
     """Learn the encoding and fit, without writing anything."""
     query = f"select * from {prepared.table} where {SPLIT} = 'train'"
@@ -74,6 +78,7 @@ def learn(
         prepared.label,
         prepared.counts,
         options["seed"],
+        previous,
     )
     if prepared.transform:
         # ML.FEATURE_INFO tells of the columns before TRANSFORM.
@@ -101,7 +106,7 @@ def tuned(
             "Tuning needs evaluation rows: at least 500 rows, or a data_split_method that "
             "leaves some."
         )
-    metric = objective(estimator.task, options, METRICS[estimator.task])
+    metric = objective(estimator, options, metric_names(estimator))
     part = "eval" if prepared.counts.get("eval") else "train"
     rows = f"__martlet_trial_{store.name}"
     con.execute(
@@ -127,7 +132,7 @@ def tuned(
 
 
 def fit_parameters(
-    con: duckdb.DuckDBPyConnection, spec: ModelSpec
+    con: duckdb.DuckDBPyConnection, spec: ModelSpec, previous: Previous | None = None
 ) -> tuple[str, Mapping[str, Any]]:
     """Fit without writing anything.
 
@@ -141,7 +146,7 @@ def fit_parameters(
     estimator, options = plan(spec)
     printed = fingerprint(con, spec.sql, read_columns(con, spec.sql), options)
     prepared = prepare_rows(con, spec.sql, spec.name, estimator, options)
-    learned = learn(con, prepared, estimator, options)
+    learned = learn(con, prepared, estimator, options, previous)
     con.execute(f"drop table {prepared.table}")
     return printed, learned.fitted.parameters
 
@@ -192,7 +197,7 @@ def fit_model(con: duckdb.DuckDBPyConnection, spec: ModelSpec) -> Outcome:
         "options": options.as_json(),
         "seed": options["seed"],
         "label": prepared.label.name if prepared.label else None,
-        "features": feature_columns(prepared.features, prepared.columns),
+        "features": feature_columns(prepared.features, prepared.columns, prepared.read),
         "training_rows": prepared.counts.get("train", 0),
         "evaluation_rows": prepared.counts.get("eval", 0),
         "split": json.dumps(
@@ -211,17 +216,30 @@ def fit_model(con: duckdb.DuckDBPyConnection, spec: ModelSpec) -> Outcome:
     notices = [*options.notices, *prepared.notices]
     if prepared.shortage:
         return write_empty(store, estimator, prepared, options, base, champion, notices, outcome)
-    if options.get("num_trials"):
-        learned = tuned(store, version, prepared, estimator, options)
-        base["options"] = learned.training.options.as_json()
-    else:
-        learned = learn(con, prepared, estimator, options)
+    try:
+        if options.get("num_trials"):
+            learned = tuned(store, version, prepared, estimator, options)
+            base["options"] = learned.training.options.as_json()
+        else:
+            previous = _previous(champion, estimator)
+            learned = learn(con, prepared, estimator, options, previous)
+    except InsufficientData as short:
+        prepared = dataclasses.replace(prepared, shortage=str(short))
+        return write_empty(store, estimator, prepared, options, base, champion, notices, outcome)
     notices += learned.notices
     write_version(
         store, spec, estimator, prepared, learned, base, champion, notices, outcome, started
     )
     con.execute(f"drop table {prepared.table}")
     return outcome
+
+
+def _previous(champion: Mapping[str, Any] | None, estimator: Estimator) -> Previous | None:
+    """Return what a new version has to go on from."""
+    if champion is None or champion["model_type"] != estimator.model_type:
+        return None
+    parameters = json.loads(champion["parameters"])
+    return Previous(champion["model_version"], parameters) if parameters else None
 
 
 def _reuse(

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from martlet.errors import MartletError
+from martlet.estimators.base import Estimator
 from martlet.options import Options, nearest
 from martlet.schema import Feature
 from martlet.store import ModelStore
 
-__all__ = ["HIGHER_IS_BETTER", "Verdict", "judge", "judging_metric"]
+__all__ = ["Verdict", "feature_columns", "judge", "judging_metric", "more_is_better"]
 
-HIGHER_IS_BETTER = {
+_HIGHER_IS_BETTER = {
     "precision", "recall", "accuracy", "f1_score", "roc_auc", "r2_score", "explained_variance",
     "total_explained_variance_ratio",
 }  # fmt: skip
@@ -44,7 +45,9 @@ class Verdict:
     reason: str
 
 
-def judging_metric(task: str, options: Options, metrics: Mapping[str, Any]) -> str | None:
+def judging_metric(
+    estimator: Estimator, options: Options, metrics: Mapping[str, Any]
+) -> str | None:
     """Return the metric that decides, None when there is none with a value.
 
     Raises
@@ -60,13 +63,14 @@ def judging_metric(task: str, options: Options, metrics: Mapping[str, Any]) -> s
                 f"{nearest(wanted, list(metrics))}"
             )
         return str(wanted.lower())
-    return next((name for name in _DEFAULTS.get(task, ()) if metrics.get(name) is not None), None)
+    names = estimator.metrics or _DEFAULTS.get(estimator.task, ())
+    return next((name for name in names if metrics.get(name) is not None), None)
 
 
 def judge(
     store: ModelStore,
     champion: Mapping[str, Any] | None,
-    task: str,
+    estimator: Estimator,
     options: Options,
     metrics: Mapping[str, Any],
     rows: str,
@@ -81,8 +85,8 @@ def judge(
         The model's versions.
     champion : mapping or None
         The champion's row.
-    task : str
-        Kind of the new version.
+    estimator : Estimator
+        Type of the new version.
     options : Options
         With ``champion_metric`` and ``champion_tolerance``.
     metrics : mapping
@@ -104,8 +108,11 @@ def judge(
     if champion["status"] == "insufficient_data":
         return Verdict(True, f"version {champion['model_version']} had too little data")
     version = champion["model_version"]
-    name = judging_metric(task, options, metrics)
+    name = judging_metric(estimator, options, metrics)
     obstacle = _obstacle(champion, features, label)
+    judging = json.loads(champion["functions"]).get("evaluate", [])
+    if not obstacle and not any(body.startswith("(input") for body in judging):
+        obstacle = f"{champion['model_type']} cannot be judged on rows"
     if name is None:
         obstacle = "there is no metric to compare by"
     if not obstacle and name not in json.loads(champion["metrics"] or "{}"):
@@ -117,7 +124,7 @@ def judge(
     new = metrics[name]
     if old is None or new is None:
         return Verdict(True, f"version {version} cannot be compared: {name} has no value")
-    gain = new - old if name in HIGHER_IS_BETTER else old - new
+    gain = new - old if more_is_better(estimator, name) else old - new
     compared = f"{name} {new:.6g} against {old:.6g} of version {version} on the same rows"
     if gain >= -options["champion_tolerance"]:
         return Verdict(True, f"not worse: {compared}")
@@ -140,10 +147,16 @@ def _obstacle(
     return ""
 
 
+def more_is_better(estimator: Estimator, metric: str) -> bool:
+    """Tell whether a greater value of the metric is the better one."""
+    return metric in (estimator.higher_is_better if estimator.metrics else _HIGHER_IS_BETTER)
+
+
 def feature_columns(
-    features: Sequence[Feature], columns: Sequence[tuple[str, Any]]
+    features: Sequence[Feature], columns: Sequence[tuple[str, Any]], read: Sequence[str] = ()
 ) -> list[dict[str, str]]:
-    """Return the raw columns that features are read from, with their types."""
+    """Return the raw columns that a model reads, with their types."""
     kinds = dict(columns)
-    used = dict.fromkeys(name for feature in features for name in feature.columns)
+    used = dict.fromkeys([name for feature in features for name in feature.columns])
+    used |= dict.fromkeys(read)
     return [{"name": name, "type": str(kinds[name])} for name in used]

@@ -25,6 +25,7 @@ from martlet.option_values import (
 
 __all__ = [
     "COMMON",
+    "SPLITTING",
     "SUPERVISED",
     "TUNING",
     "Candidates",
@@ -102,9 +103,8 @@ COMMON = (
     Option("warm_start", False, "boolean", ignored="every fit starts afresh, so that it repeats"),
 )
 
-#: Options of types that learn from a label.
-SUPERVISED = (
-    Option("input_label_cols", (), "columns"),
+#: Options of types that keep rows for evaluation.
+SPLITTING = (
     Option(
         "data_split_method",
         "AUTO_SPLIT",
@@ -114,6 +114,12 @@ SUPERVISED = (
     Option("data_split_eval_fraction", 0.2, "number", low=0, high=1),
     Option("data_split_test_fraction", 0.0, "number", low=0, high=1),
     Option("data_split_col", None, "text"),
+)
+
+#: Options of types that learn from a label.
+SUPERVISED = (
+    Option("input_label_cols", (), "columns"),
+    *SPLITTING,
     Option("enable_global_explain", False, "boolean"),
 )
 

@@ -219,6 +219,8 @@ def _statistics(
         for name, aggregate in _aggregates(item).items():
             places.append((item.name, name))
             aggregates.append(aggregate)
+    if not aggregates:
+        return {}
     query = f"select {', '.join(aggregates)} from ({rows}) as {ROWS}"
     values = con.execute(query).fetchall()[0]
     learned: dict[str, dict[str, Any]] = {item.name: {} for item in items}

@@ -12,22 +12,23 @@ from importlib import metadata
 from typing import Any
 
 from martlet import __version__
-from martlet.estimators.base import Estimator, Fitted, Training
+from martlet.estimators.base import Estimator, Fitted, Part, Training
 from martlet.gate import judge
 from martlet.judging import baseline_metrics, scoring_difference
 from martlet.options import Options
 from martlet.preprocessing import FeatureInfo
 from martlet.rows import PreparedRows
 from martlet.scoring.functions import (
-    METRICS,
     build_functions,
     empty_functions,
     global_explanation,
+    metric_names,
     stored_result,
     transform_function,
     with_parts,
 )
 from martlet.split import HASH, SPLIT
+from martlet.sqltext import identifier
 from martlet.store import ModelStore
 from martlet.tuning import Trial, trial_part
 
@@ -122,20 +123,28 @@ def write_version(
         shown = with_parts(shown, store, version)
         functions |= {name: [body] for name, body in shown.items()}
     if learned.trials:
-        measured = METRICS[estimator.task]
+        measured = metric_names(estimator)
         parts["trials"], shown_trials = trial_part(estimator, learned.trials, measured)
         query = store.part_query(version, "trials")
         functions["trial_info"] = [shown_trials.replace("{part:trials}", query)]
     store.add_parts(version, parts)
     store.create_functions(functions, version)
     metrics = _judge_alone(store, version, functions, judged)
+    if fitted.metrics:
+        metrics |= fitted.metrics
+        values = ", ".join(
+            f"{'null' if value is None else repr(float(value))}::double as {identifier(name)}"
+            for name, value in metrics.items()
+        )
+        judging = [body for body in functions.get("evaluate", []) if body.startswith("(input")]
+        functions["evaluate"] = [*judging, f"() as table (select {values})"]
     if learned.trials:
         best = next(trial.number for trial in learned.trials if trial.is_optimal)
         functions = _with_trial(functions, best)
     verdict = judge(
         store,
         champion,
-        estimator.task,
+        estimator,
         options,
         metrics,
         judged,
@@ -148,7 +157,9 @@ def write_version(
         "status": outcome.status,
         "duration_seconds": time.perf_counter() - started,
         "metrics": json.dumps(metrics),
-        "baseline_metrics": json.dumps(baseline_metrics(learned.training)),
+        "baseline_metrics": json.dumps(
+            baseline_metrics(learned.training) | dict(fitted.baseline_metrics)
+        ),
         "scoring_difference": scoring_difference(learned.training, fitted),
         "training_info": [_iteration(item) for item in fitted.training_info],
         "feature_info": [dataclasses.asdict(item) for item in learned.information],
@@ -221,8 +232,9 @@ def write_empty(
     """Write a version without enough data: functions with the right columns and no rows."""
     version = base["model_version"]
     outcome.status, outcome.version = "insufficient_data", version
-    components = options.get("num_principal_components") or 1
-    functions = empty_functions(store, version, estimator, prepared.label, components)
+    functions = empty_functions(store, version, estimator, prepared.label, options)
+    parts = estimator.empty_parts(options)
+    store.add_parts(version, {name: Part(columns, []) for name, columns in parts.items()})
     row = base | {"status": "insufficient_data", "metrics": "{}", "parameters": "{}"}
     row |= {"training_info": [], "feature_info": [], "duration_seconds": 0.0}
     row |= {"scoring_sql": functions.get("predict", [None])[0], "notices": notices}

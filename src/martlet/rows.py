@@ -56,6 +56,8 @@ class PreparedRows:
         Sentences for the log.
     transform
         The columns that TRANSFORM makes, by name, over the raw columns.
+    read
+        Columns that the type reads besides the features.
     """
 
     table: str
@@ -67,6 +69,7 @@ class PreparedRows:
     shortage: str
     notices: tuple[str, ...]
     transform: Mapping[str, exp.Expr] = field(default_factory=dict)
+    read: Sequence[str] = ()
 
 
 def read_columns(con: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[str, Any]]:
@@ -151,10 +154,11 @@ def prepare_rows(
     for option in ("as_of_col", "data_split_col"):
         if options.get(option):
             roles.append(find_column(options[option], names, option))
-    roles += [
+    read = [
         find_column(item, names, f"{options.model_type} option:")
         for item in estimator.extra_columns(options)
     ]
+    roles += read
     if label_name in roles:
         raise MartletError(
             f"Column '{label_name}' is the label and cannot have another purpose as well."
@@ -188,7 +192,7 @@ def prepare_rows(
         made = learn_transform(con, query, options["transform"], names)
         features = _transformed_features(made, reserved_columns, label_name, options)
     else:
-        features = read_features(columns, reserved_columns)
+        features = read_features(columns, reserved_columns, estimator.task != "custom")
     label, shortage = None, "" if counts.get("train") else "there are no training rows"
     if label_name is not None:
         label = Label(label_name, str(dict(columns)[label_name]))
@@ -197,7 +201,7 @@ def prepare_rows(
     hidden = {name.lower() for name in reserved_columns}
     transform = {c.name: c.expression for c in made if c.name.lower() not in hidden}
     return PreparedRows(
-        table, columns, features, label, split, counts, shortage, tuple(notices), transform
+        table, columns, features, label, split, counts, shortage, tuple(notices), transform, read
     )
 
 

@@ -120,7 +120,9 @@ def find_column(name: str, names: Sequence[str], purpose: str) -> str:
     )
 
 
-def read_features(columns: Iterable[tuple[str, Any]], leave_out: Iterable[str]) -> list[Feature]:
+def read_features(
+    columns: Iterable[tuple[str, Any]], leave_out: Iterable[str], required: bool = True
+) -> list[Feature]:
     """List the features of a relation.
 
     Parameters
@@ -129,6 +131,8 @@ def read_features(columns: Iterable[tuple[str, Any]], leave_out: Iterable[str]) 
         Name and type of each column.
     leave_out : iterable of str
         Columns that are not features: label, split column, entities.
+    required : bool
+        Whether having none is an error.
 
     Returns
     -------
@@ -145,7 +149,7 @@ def read_features(columns: Iterable[tuple[str, Any]], leave_out: Iterable[str]) 
     for name, kind in columns:
         if name.lower() not in hidden:
             features += features_of(name, kind)
-    if not features:
+    if not features and required:
         raise MartletError("The training query has no feature: every column has another purpose.")
     check_names([feature.name for feature in features])
     return features

@@ -16,7 +16,7 @@ import numpy as np
 
 from martlet.errors import MartletError
 from martlet.estimators.base import Estimator, Part
-from martlet.gate import HIGHER_IS_BETTER
+from martlet.gate import more_is_better
 from martlet.option_values import Candidates, Option, Range, nearest
 from martlet.options import Options
 
@@ -47,7 +47,7 @@ class Trial:
     is_optimal: bool = False
 
 
-def objective(task: str, options: Options, metrics: Sequence[str]) -> str:
+def objective(estimator: Estimator, options: Options, metrics: Sequence[str]) -> str:
     """Return the metric to optimise.
 
     Raises
@@ -63,7 +63,7 @@ def objective(task: str, options: Options, metrics: Sequence[str]) -> str:
             f"hparam_tuning_objectives: '{asked[0]}' is not a metric of {options.model_type}: "
             f"{nearest(asked[0], metrics)}"
         )
-    return asked[0] if asked else _OBJECTIVES[task]
+    return asked[0] if asked else _OBJECTIVES.get(estimator.task, metrics[0])
 
 
 def tune(
@@ -117,7 +117,7 @@ def tune(
     if not scored:
         reason = next((trial.message for trial in trials if trial.message), f"no {metric}")
         raise MartletError(f"Every trial of the tuning failed: {reason}")
-    sign = 1.0 if metric in HIGHER_IS_BETTER else -1.0
+    sign = 1.0 if more_is_better(estimator, metric) else -1.0
     best = max(scored, key=lambda trial: (sign * trial.metrics[metric], -trial.number))
     best.is_optimal = True
     chosen = options.replaced(**best.changes)

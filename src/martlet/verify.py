@@ -9,6 +9,7 @@ from typing import Any
 import duckdb
 
 from martlet.errors import MartletError
+from martlet.estimators.base import Previous
 from martlet.fit import fit_parameters
 from martlet.publish import ModelSpec
 from martlet.store import ModelStore
@@ -63,14 +64,22 @@ def verify_version(store: ModelStore, version: int | None = None) -> tuple[bool,
     spec = ModelSpec(
         store.name, row["training_sql"], config, store.schema, store.database, full_refresh=True
     )
+    recorded = json.loads(row["parameters"])
+    before_it = next(
+        (
+            Previous(item["model_version"], json.loads(item["parameters"]))
+            for item in rows
+            if item["model_version"] == recorded.get("previous_version")
+        ),
+        None,
+    )
     try:
-        printed, parameters = fit_parameters(store.con, spec)
+        printed, parameters = fit_parameters(store.con, spec, before_it)
     except duckdb.Error as error:
         raise MartletError(f"{head}: its query does not run any more: {error}") from error
     before, now = row["training_fingerprint"].split("/"), printed.split("/")
     if before[0] != now[0]:
         return False, [f"{head}: the rows of its query are not those it was trained on"]
-    recorded = json.loads(row["parameters"])
     difference = _difference(recorded, parameters)
     if difference is None:
         return False, [f"{head}: the parameters have another shape"]

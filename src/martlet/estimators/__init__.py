@@ -28,6 +28,14 @@ A new type is one file and one line in `REGISTRY`. The file has a subclass of
 
 Everything else (split, encoding, label, metrics, versions, gate, predict, evaluate,
 confusion_matrix, roc_curve ...) follows from ``task`` and is shared.
+
+A type whose answer is of none of these kinds has ``task = "custom"``: ``extra_columns`` names the
+columns it reads (it may have no features at all), ``fit`` gives ``functions`` with its own
+``predict`` and, when rows can be judged in SQL, ``evaluate`` with the columns ``metrics`` (the
+first decides between versions, ``higher_is_better`` says which way); else ``Fitted.metrics``.
+``empty_parts`` and ``empty_functions`` say what stands there without enough data, and ``fit``
+raises `martlet.errors.InsufficientData` when that is so. Any type may raise it. SQL models read a
+companion table with the macro ``ml_part``.
 """
 
 from __future__ import annotations

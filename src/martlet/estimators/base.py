@@ -32,12 +32,13 @@ __all__ = [
     "Iteration",
     "Label",
     "Part",
+    "Previous",
     "Scoring",
     "Task",
     "Training",
 ]
 
-Task = Literal["regression", "classification", "clustering", "decomposition", "transform"]
+Task = Literal["regression", "classification", "clustering", "decomposition", "transform", "custom"]
 Vector = NDArray[np.float64]
 
 
@@ -148,7 +149,10 @@ class Fitted:
         Companion tables by name.
     functions
         Further stored functions by name: everything after ``create macro <name>``, with
-        ``{part:<name>}`` for the rows of a companion table (this version's).
+        ``{part:<name>}`` for the rows of a companion table (this version's) and ``{predict}`` for
+        the name of this version's predict function.
+    metrics, baseline_metrics
+        For custom types that cannot say them in a function ``evaluate``, or not of the baseline.
     explanation
         For types that explain themselves.
     notices
@@ -163,9 +167,28 @@ class Fitted:
     training_info: Sequence[Iteration] = ()
     parts: Mapping[str, Part] = field(default_factory=dict)
     functions: Mapping[str, str] = field(default_factory=dict)
+    metrics: Mapping[str, float | None] = field(default_factory=dict)
+    baseline_metrics: Mapping[str, float | None] = field(default_factory=dict)
     explanation: Explanation | None = None
     notices: Sequence[str] = ()
     python: Callable[[Any], Any] | None = None
+
+
+@dataclass(frozen=True)
+class Previous:
+    """The champion that a new version may replace: for what must keep its meaning (cluster ids).
+
+    A type that uses it writes ``previous_version`` into its parameters, so that the fit can be
+    repeated.
+
+    Attributes
+    ----------
+    version, parameters
+        Of the champion, which is of the same type.
+    """
+
+    version: int
+    parameters: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -184,6 +207,8 @@ class Training:
         Number of rows by part of the split.
     seed
         For everything random.
+    previous
+        The champion of the same type, if there is one.
     """
 
     con: duckdb.DuckDBPyConnection
@@ -194,6 +219,7 @@ class Training:
     label: Label | None
     rows: Mapping[str, int]
     seed: int
+    previous: Previous | None = None
 
     @property
     def evaluation(self) -> str:
@@ -252,12 +278,19 @@ class Estimator:
         Its options: those of `martlet.options` it takes and its own.
     max_classes
         Most classes a label may have.
+    metrics
+        For custom types: the columns of the function ``evaluate``, the one that versions are
+        compared by first.
+    higher_is_better
+        Those of ``metrics`` of which more is better.
     """
 
     model_type: ClassVar[str]
     task: ClassVar[Task]
     options: ClassVar[tuple[Option, ...]]
     max_classes: ClassVar[int] = 1000
+    metrics: ClassVar[tuple[str, ...]] = ()
+    higher_is_better: ClassVar[frozenset[str]] = frozenset()
 
     @classmethod
     def preparation(cls, options: Options) -> Preparation:
@@ -274,6 +307,17 @@ class Estimator:
         """Return what tuning varies when nothing is given as a range or candidates."""
         return {}
 
+    def empty_parts(self, options: Options) -> Mapping[str, Mapping[str, str]]:
+        """Return the columns of each companion table, for a version without enough data."""
+        return {}
+
+    def empty_functions(self, options: Options) -> Mapping[str, str]:
+        """Return the own functions of a version without enough data: same columns, no rows.
+
+        `martlet.scoring.functions.no_rows` writes them.
+        """
+        return {}
+
     def fit(self, training: Training) -> Fitted:
         """Learn from the training part.
 
@@ -281,5 +325,7 @@ class Estimator:
         ------
         MartletError
             If the rows cannot be learned from.
+        InsufficientData
+            If they are too few: the version is written empty.
         """
         raise NotImplementedError

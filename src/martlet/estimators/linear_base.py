@@ -122,7 +122,9 @@ class LinearModel(Estimator):
             powers = np.exp(scores - scores.max(axis=1, keepdims=True))
             return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
-        return Fitted(parameters, scoring, course, parts, functions, explanation, python=python)
+        return Fitted(
+            parameters, scoring, course, parts, functions, explanation=explanation, python=python
+        )
 
 
 def attributions(training: Training, slopes: Array) -> dict[str, exp.Expr]:

@@ -63,11 +63,13 @@ def fill(template: str, chain: Chain, parts: Mapping[str, str]) -> str:
     Parameters
     ----------
     template : str
-        With ``{scored}``, ``{last}``, ``{inputs:a,b}`` and ``{part:name}``.
+        With ``{scored}``, ``{last}``, ``{inputs:a,b}``, ``{part:name}`` and ``{predict}``.
+        ``{inputs}`` means every column in scope that does not begin with
+        `martlet.sqltext.PREFIX`: after a join, name what is joined so.
     chain : Chain
         The model's steps.
     parts : mapping of str to str
-        SQL of the rows of each companion table.
+        SQL of the rows of each companion table; under ``predict`` the function of that name.
     """
 
     def replace(match: re.Match[str]) -> str:
@@ -79,6 +81,8 @@ def fill(template: str, chain: Chain, parts: Mapping[str, str]) -> str:
                 return chain.last
             case "part":
                 return parts[content]
+            case "predict":
+                return parts["predict"]
         return inputs(*(content.split(",") if content else ()))
 
-    return re.sub(r"\{((?:scored|last|inputs|part)(?::[^{}]*)?)\}", replace, template)
+    return re.sub(r"\{((?:scored|last|inputs|part|predict)(?::[^{}]*)?)\}", replace, template)

@@ -9,7 +9,8 @@ import duckdb
 from sqlglot import exp
 
 from martlet.estimators.base import Estimator, Fitted, Label, Part, Scoring
-from martlet.scoring.chain import Chain, fill
+from martlet.options import Options
+from martlet.scoring.chain import Chain, fill, inputs
 from martlet.scoring.metrics import metric_functions
 from martlet.scoring.predict import explain_function, predict_functions
 from martlet.sqltext import PREFIX, array, identifier, render, text
@@ -20,6 +21,8 @@ __all__ = [
     "build_functions",
     "empty_functions",
     "global_explanation",
+    "metric_names",
+    "no_rows",
     "stored_result",
     "transform_function",
     "with_parts",
@@ -41,6 +44,32 @@ _CLUSTERING = ("training_run", "iteration", "loss", "duration_ms", "cluster_info
 _FEATURES = (
     "input", "min", "max", "mean", "median", "stddev", "category_count", "null_count", "dimension",
 )  # fmt: skip
+
+
+def metric_names(estimator: Estimator) -> tuple[str, ...]:
+    """Return the columns of ML.EVALUATE of a type."""
+    return estimator.metrics or METRICS.get(estimator.task, ())
+
+
+def no_rows(columns: Mapping[str, str], arguments: str = "input") -> str:
+    """Return the text of a function with typed columns and no rows.
+
+    Parameters
+    ----------
+    columns : mapping of str to str
+        DuckDB type by name. With the argument ``input`` its columns come first.
+    arguments : str
+        What stands between the brackets.
+    """
+    listed = ", ".join(
+        f"cast(null as {kind}) as {identifier(name)}" for name, kind in columns.items()
+    )
+    if arguments.split(",")[0].strip() == "input":
+        given = inputs(*columns)
+        return (
+            f"({arguments}) as table (select {given}, {listed} from query_table(input) where false)"
+        )
+    return f"({arguments}) as table (select {listed} where false)"
 
 
 def build_functions(
@@ -68,6 +97,7 @@ def build_functions(
     functions |= metric_functions(estimator.task, predict, label, centroids)
     chain = Chain(fitted.scoring.steps)
     parts = {name: store.part_query(version, name) for name in fitted.parts}
+    parts["predict"] = predict
     functions |= {name: fill(body, chain, parts) for name, body in fitted.functions.items()}
     if fitted.explanation is not None and label is not None:
         functions["explain_predict"] = explain_function(
@@ -80,13 +110,16 @@ def build_functions(
 
 
 def empty_functions(
-    store: ModelStore, version: int, estimator: Estimator, label: Label | None, components: int
+    store: ModelStore, version: int, estimator: Estimator, label: Label | None, options: Options
 ) -> dict[str, list[str]]:
     """Return the functions of a version without enough data: right columns, no rows."""
+    components = options.get("num_principal_components") or 1
     made = predict_functions(estimator.task, Scoring(None), label, components)
-    functions = {name: [body] for name, body in made.items()}
+    made |= estimator.empty_functions(options)
+    chain = Chain(())
+    functions = {name: [fill(body, chain, {})] for name, body in made.items()}
     columns = ", ".join(
-        f"cast(null as double) as {identifier(name)}" for name in METRICS.get(estimator.task, ())
+        f"cast(null as double) as {identifier(name)}" for name in metric_names(estimator)
     )
     if columns:
         functions["evaluate"] = [
