@@ -16,6 +16,23 @@
         'full_refresh': should_full_refresh(),
     } -%}
 
+    {#- a table that models share cannot be made inside a transaction while another model makes it too -#}
+    {%- if 'model_audit' in post_hooks | map(attribute='sql') | join -%}
+        {%- call statement('audit_table', language='python') -%}
+def model(dbt, con):
+    import martlet.materialization
+
+    martlet.materialization.make_shared(con, {{ tojson(martlet.create_model_audit_table()) }})
+
+class dbtObj:
+    def __init__(self, load_df_function):
+        pass
+
+def materialize(df, con):
+    pass
+        {%- endcall -%}
+    {%- endif -%}
+
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
 

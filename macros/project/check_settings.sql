@@ -1,6 +1,9 @@
 {# Runs before every build. One wrong setting, one message: what, where, how to mend. #}
 {% macro check_settings() %}
-    {% if execute %}
+    {% if execute and project_name != 'martlet' %}
+        {% do _check_guest() %}
+    {% elif execute %}
+        {% do _check_profile() %}
         {% do _check_known_vars() %}
         {% do active_connectors() %}
         {% do _check_choice('martlet_session_rule', ['ga4', 'ga360', 'custom']) %}
@@ -84,6 +87,26 @@
         {% do exceptions.warn(
             "MARTLET_HASH_KEY is not set: e-mails and IP addresses are hashed with the public key of the sample shop, "
             ~ "so anybody can undo it. Set it to a long random text and keep it."
+        ) %}
+    {% endif %}
+{% endmacro %}
+
+{# As a package in another project: none of these settings matters, and none of the shop's models may run. #}
+{% macro _check_guest() %}
+    {% for node in graph.nodes.values() if node.package_name == 'martlet' and node.resource_type in ('model', 'seed') %}
+        {% do exceptions.raise_compiler_error(
+            "Project " ~ project_name ~ " uses a profile named 'martlet', which is what builds Martlet's shop. Give the "
+            ~ "profile of " ~ project_name ~ " another name, or put `martlet: {+enabled: false}` under `models:`, "
+            ~ "`seeds:`, `data_tests:` and `unit_tests:` in its dbt_project.yml."
+        ) %}
+    {% endfor %}
+{% endmacro %}
+
+{% macro _check_profile() %}
+    {% if target.profile_name != 'martlet' %}
+        {% do exceptions.raise_compiler_error(
+            "The profile is '" ~ target.profile_name ~ "', but the shop's models are built under a profile named "
+            ~ "'martlet' only: rename it in profiles.yml."
         ) %}
     {% endif %}
 {% endmacro %}

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -21,10 +22,12 @@ from martlet.python_model import ModelRequest
 from martlet.sqltext import render, text
 from martlet.store import ModelStore
 
-__all__ = ["VARIABLE", "run"]
+__all__ = ["VARIABLE", "make_shared", "run"]
 
 #: The session variable with the outcome, as JSON.
 VARIABLE = "martlet_outcome"
+
+_ONE_AT_A_TIME = threading.Lock()
 
 
 def run(
@@ -62,6 +65,20 @@ def run(
         con.execute("begin")
         said = {"error": f"{error}{_still_works(con, given)}"}
     con.execute(f"set variable {VARIABLE} = {render(text(json.dumps(said)))}")
+
+
+def make_shared(con: duckdb.DuckDBPyConnection, sql: str) -> None:
+    """Make a table that several models write to, before any of their transactions.
+
+    Parameters
+    ----------
+    con : duckdb.DuckDBPyConnection
+        The build's connection; a cursor of its own is used.
+    sql : str
+        Statements that may be repeated.
+    """
+    with _ONE_AT_A_TIME, con.cursor() as cursor:
+        cursor.execute(sql)
 
 
 def _request(python_model: Callable[[], Any]) -> ModelRequest:

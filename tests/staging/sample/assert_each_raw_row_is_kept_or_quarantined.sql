@@ -1,7 +1,7 @@
 {# Nothing gets lost and nothing is made up: for every entity the sample connector delivers, the
    rows of the raw table are the rows kept plus the rows quarantined. Events are counted in staging,
    because shop_events folds the deliveries of an event into one row. #}
-{{ config(enabled="sample" in var("martlet_connector")) }}
+{{ config(enabled=target.profile_name == "martlet" and "sample" in var("martlet_connector")) }}
 
 {%- set raw_tables = {
     'customers': ['customers', 'customer_id'], 'products': ['products', 'product_id'],

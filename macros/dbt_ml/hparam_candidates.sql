@@ -1,0 +1,4 @@
+{# An option that tuning draws from a list. #}
+{% macro hparam_candidates(candidates) -%}
+    {%- do return({'hparam_candidates': candidates}) -%}
+{%- endmacro %}
