@@ -27,6 +27,7 @@ from martlet.scoring.functions import (
     transform_function,
     with_parts,
 )
+from martlet.skew import skew_function, training_statistics
 from martlet.split import HASH, SPLIT
 from martlet.sqltext import identifier
 from martlet.store import ModelStore
@@ -127,6 +128,10 @@ def write_version(
         parts["trials"], shown_trials = trial_part(estimator, learned.trials, measured)
         query = store.part_query(version, "trials")
         functions["trial_info"] = [shown_trials.replace("{part:trials}", query)]
+    train = f"select * from {prepared.table} where {SPLIT} = 'train'"
+    parts["training_statistics"] = training_statistics(con, train, base["features"])
+    kept = store.part_query(version, "training_statistics")
+    functions["validate_data_skew"] = [skew_function(base["features"], kept)]
     store.add_parts(version, parts)
     store.create_functions(functions, version)
     metrics = _judge_alone(store, version, functions, judged)
