@@ -57,6 +57,7 @@ REGISTRY: dict[str, str] = {
     "dnn_classifier": "martlet.estimators.neural:NeuralClassifier",
     "dnn_regressor": "martlet.estimators.neural:NeuralRegressor",
     "transform_only": "martlet.estimators.transform_only:TransformOnly",
+    "customer_segments": "martlet.estimators.customer_segments:CustomerSegments",
 }
 
 
