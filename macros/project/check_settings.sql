@@ -11,6 +11,9 @@
         {% do _check_whole_number('martlet_session_max_hours', 1, 8760) %}
         {% do _check_whole_number('martlet_session_max_events', 1, 1000000000) %}
         {% do _check_whole_number('martlet_as_of_months', 0, 600) %}
+        {% do _check_whole_number('martlet_cart_expiry_days', 1, 365) %}
+        {% do _check_whole_number('martlet_attribution_lookback_days', 1, 365) %}
+        {% do _check_whole_number('martlet_attribution_half_life_days', 1, 365) %}
         {% do _check_date('martlet_as_of_date') %}
         {% do _check_currency('martlet_currency') %}
         {% do _check_time_zone('martlet_time_zone') %}
@@ -32,6 +35,8 @@
         'martlet_connector', 'martlet_raw_path', 'martlet_connector_entities', 'martlet_currency',
         'martlet_time_zone', 'martlet_as_of_date', 'martlet_as_of_months', 'martlet_session_rule',
         'martlet_session_timeout_minutes', 'martlet_session_max_hours', 'martlet_session_max_events',
+        'martlet_cart_expiry_days', 'martlet_attribution_lookback_days',
+        'martlet_attribution_half_life_days',
     ] %}
     {% for name in (invocation_args_dict.get('vars') or {}) %}
         {% if name.startswith('martlet') and name not in known %}

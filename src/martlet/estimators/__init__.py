@@ -56,6 +56,7 @@ REGISTRY: dict[str, str] = {
     "pca": "martlet.estimators.pca:PrincipalComponents",
     "dnn_classifier": "martlet.estimators.neural:NeuralClassifier",
     "dnn_regressor": "martlet.estimators.neural:NeuralRegressor",
+    "markov_attribution": "martlet.estimators.markov_attribution:MarkovAttribution",
     "transform_only": "martlet.estimators.transform_only:TransformOnly",
     "customer_segments": "martlet.estimators.customer_segments:CustomerSegments",
 }
