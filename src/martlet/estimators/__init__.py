@@ -57,6 +57,10 @@ REGISTRY: dict[str, str] = {
     "dnn_classifier": "martlet.estimators.neural:NeuralClassifier",
     "dnn_regressor": "martlet.estimators.neural:NeuralRegressor",
     "markov_attribution": "martlet.estimators.markov_attribution:MarkovAttribution",
+    "boosted_tree_classifier": "martlet.estimators.boosted_trees:BoostedTreeClassifier",
+    "boosted_tree_regressor": "martlet.estimators.boosted_trees:BoostedTreeRegressor",
+    "random_forest_classifier": "martlet.estimators.random_forest:RandomForestClassifier",
+    "random_forest_regressor": "martlet.estimators.random_forest:RandomForestRegressor",
     "transform_only": "martlet.estimators.transform_only:TransformOnly",
     "customer_segments": "martlet.estimators.customer_segments:CustomerSegments",
 }
