@@ -137,8 +137,7 @@ class BoostedTreeRegressor(_Boosted):
     task = "regression"
     options = COMMON + SUPERVISED + TUNING + _BOOSTING + TREE_OPTIONS
 
-    def fit(self, training: Training) -> Fitted:
-        """Learn from the training part."""
+    def _learn(self, training: Training) -> Fitted:
         from sklearn.ensemble import HistGradientBoostingRegressor
 
         options = training.options
@@ -185,8 +184,7 @@ class BoostedTreeClassifier(_Boosted):
     task = "classification"
     options = COMMON + SUPERVISED + TUNING + _BOOSTING + TREE_OPTIONS + CLASS_WEIGHTS
 
-    def fit(self, training: Training) -> Fitted:
-        """Learn from the training part."""
+    def _learn(self, training: Training) -> Fitted:
         from sklearn.ensemble import HistGradientBoostingClassifier
 
         assert training.label is not None

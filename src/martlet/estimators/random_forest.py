@@ -88,8 +88,7 @@ class RandomForestRegressor(_Forest):
     task = "regression"
     options = COMMON + SUPERVISED + TUNING + _FOREST + TREE_OPTIONS
 
-    def fit(self, training: Training) -> Fitted:
-        """Learn from the training part."""
+    def _learn(self, training: Training) -> Fitted:
         from sklearn.ensemble import RandomForestRegressor as Forest
 
         options = training.options
@@ -131,8 +130,7 @@ class RandomForestClassifier(_Forest):
     task = "classification"
     options = COMMON + SUPERVISED + TUNING + _FOREST + TREE_OPTIONS + CLASS_WEIGHTS
 
-    def fit(self, training: Training) -> Fitted:
-        """Learn from the training part."""
+    def _learn(self, training: Training) -> Fitted:
         from sklearn.ensemble import RandomForestClassifier as Forest
 
         assert training.label is not None

@@ -21,7 +21,7 @@ from martlet.scoring.softmax import softmax
 from martlet.scoring.trees import compile_trees
 from martlet.sqltext import PREFIX, array, call, number
 
-__all__ = ["TREE_OPTIONS", "TreeEstimator"]
+__all__ = ["TREE_OPTIONS", "TreeEstimator", "threads"]
 
 Array = NDArray[np.float64]
 
@@ -61,6 +61,18 @@ TREE_OPTIONS = (
 )
 
 
+#: Up to so many numbers one thread is faster than waking several.
+_ALONE = 2_000_000
+
+
+def threads(training: Training) -> Any:
+    """Return a context in which scikit-learn takes one thread when the rows are few."""
+    from threadpoolctl import threadpool_limits
+
+    few = training.rows.get("train", 0) * training.encoding.width <= _ALONE
+    return threadpool_limits(limits=1 if few else None, user_api="openmp")
+
+
 class TreeEstimator(Estimator):
     """Encoding, weights, scoring, explanation and tables of a tree ensemble."""
 
@@ -74,6 +86,14 @@ class TreeEstimator(Estimator):
     def extra_columns(cls, options: Options) -> list[str]:
         """Return the weight column."""
         return [options["instance_weight_col"]] if options["instance_weight_col"] else []
+
+    def fit(self, training: Training) -> Fitted:
+        """Learn from the training part."""
+        with threads(training):
+            return self._learn(training)
+
+    def _learn(self, training: Training) -> Fitted:
+        raise NotImplementedError
 
     @staticmethod
     def notices(options: Options) -> list[str]:
@@ -147,7 +167,7 @@ class TreeEstimator(Estimator):
             For the log.
         """
         encoding = training.encoding
-        steps, scores = compile_trees(trees, encoding.numbers(), baselines)
+        steps, scores = compile_trees(trees, encoding.numbers(), baselines, training.rows["train"])
         explanation = explain_trees(trees, encoding, baselines)
         if explanation is None:
             notices = [*notices, "the trees are too many for explain_predict: it is left out"]

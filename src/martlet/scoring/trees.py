@@ -25,16 +25,19 @@ from sqlglot import exp
 from martlet.estimators.tree_structure import Tree
 from martlet.scoring.chain import Step
 from martlet.scoring.tree_bins import Bins, branch, constants
+from martlet.scoring.tree_walk import walk_trees
 from martlet.sqltext import PREFIX, call, cast, column, integer, number
 
 __all__ = ["compile_trees"]
 
 #: Leaves a word: bits 1 to 62, so that a word is a positive BIGINT and no place is 0.
 WORD = 62
-#: Fewer leaves than this are not worth the joins.
-_SMALL = 150
-#: More look-ups than this take longer to plan than nested CASEs.
-_LARGE = 3000
+#: Up to so many leaves nested CASEs plan at once.
+_SMALL = 300
+#: Up to so many they are worth planning, when many rows are to be expected.
+_LARGE = 4000
+#: A model that learned from fewer rows is taken to be applied to few.
+_FEW_ROWS = 5000
 
 Steps = tuple[Step, ...]
 
@@ -43,6 +46,7 @@ def compile_trees(
     trees: Sequence[Tree],
     columns: Sequence[exp.Expr],
     baselines: Sequence[float],
+    rows: int = 0,
     way: str | None = None,
 ) -> tuple[Steps, list[exp.Expr]]:
     """Compile an ensemble.
@@ -55,8 +59,10 @@ def compile_trees(
         Each encoded column over the raw columns; missing values are NULL.
     baselines : sequence of float
         What the trees add to, one an output.
+    rows : int
+        How many rows it learned from.
     way : str, optional
-        ``masks`` or ``cases``; by default what suits the size.
+        ``cases``, ``walk`` or ``masks``; by default what suits the size.
 
     Returns
     -------
@@ -66,12 +72,15 @@ def compile_trees(
         One an output, over the last step.
     """
     inputs, values = _inputs(trees, columns)
-    masks = _Masks(trees)
     if way is None:
-        small, large = len(masks.values) < _SMALL, masks.lookups > _LARGE
-        way = "cases" if small or large else "masks"
-    if way == "cases" or not masks.splits:
+        leaves = sum(len(tree.leaves) for tree in trees)
+        way = "cases" if leaves <= (_SMALL if rows < _FEW_ROWS else _LARGE) else "walk"
+    if way == "cases" or not values:
         return _cases(trees, inputs, values, baselines)
+    if way == "walk":
+        walked, scores = walk_trees(trees, values, baselines)
+        return (Step(inputs), *walked), scores
+    masks = _Masks(trees)
     starts: dict[str, exp.Expr] = dict(inputs)
     places: dict[str, exp.Expr] = {}
     joins: list[exp.Join] = []
