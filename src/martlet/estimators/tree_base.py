@@ -190,7 +190,16 @@ class TreeEstimator(Estimator):
             "columns": [[name, category] for name, category in encoding.names],
         }
         scoring = _linked([*steps], scores, link)
-        return Fitted(parameters, scoring, course, parts, functions, explanation, notices, python)
+        return Fitted(
+            parameters,
+            scoring,
+            course,
+            parts,
+            functions,
+            explanation=explanation,
+            notices=notices,
+            python=python,
+        )
 
 
 def _linked(steps: list[Any], scores: list[exp.Expr], link: str) -> Scoring:
