@@ -14,6 +14,11 @@
         {% do _check_whole_number('martlet_cart_expiry_days', 1, 365) %}
         {% do _check_whole_number('martlet_attribution_lookback_days', 1, 365) %}
         {% do _check_whole_number('martlet_attribution_half_life_days', 1, 365) %}
+        {% do _check_whole_number('martlet_basket_max_items', 2, 1000000) %}
+        {% do _check_whole_number('martlet_basket_suggestions', 1, 10) %}
+        {% do _check_whole_number('martlet_sequence_max_gap', 1, 1000) %}
+        {% do _check_share('martlet_sequence_decay') %}
+        {% do _check_whole_number('martlet_sequence_min_customers', 1, 1000000000) %}
         {% do _check_date('martlet_as_of_date') %}
         {% do _check_currency('martlet_currency') %}
         {% do _check_time_zone('martlet_time_zone') %}
@@ -37,6 +42,8 @@
         'martlet_session_timeout_minutes', 'martlet_session_max_hours', 'martlet_session_max_events',
         'martlet_cart_expiry_days', 'martlet_attribution_lookback_days',
         'martlet_attribution_half_life_days',
+        'martlet_basket_max_items', 'martlet_basket_suggestions',
+        'martlet_sequence_max_gap', 'martlet_sequence_decay', 'martlet_sequence_min_customers',
     ] %}
     {% for name in (invocation_args_dict.get('vars') or {}) %}
         {% if name.startswith('martlet') and name not in known %}
@@ -58,6 +65,13 @@
             name, "is '" ~ value ~ "'",
             'It must be a whole number from ' ~ lowest ~ ' to ' ~ highest ~ ', without quotes.'
         ) %}
+    {% endif %}
+{% endmacro %}
+
+{% macro _check_share(name) %}
+    {% set value = var(name) %}
+    {% if value is not number or value is boolean or value < 0 or value > 1 %}
+        {% do _setting_error(name, "is '" ~ value ~ "'", 'It must be a number from 0 to 1, without quotes.') %}
     {% endif %}
 {% endmacro %}
 

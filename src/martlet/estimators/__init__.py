@@ -61,6 +61,7 @@ REGISTRY: dict[str, str] = {
     "boosted_tree_regressor": "martlet.estimators.boosted_trees:BoostedTreeRegressor",
     "random_forest_classifier": "martlet.estimators.random_forest:RandomForestClassifier",
     "random_forest_regressor": "martlet.estimators.random_forest:RandomForestRegressor",
+    "association_rules": "martlet.estimators.association_rules:AssociationRules",
     "transform_only": "martlet.estimators.transform_only:TransformOnly",
     "customer_segments": "martlet.estimators.customer_segments:CustomerSegments",
 }

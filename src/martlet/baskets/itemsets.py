@@ -1,0 +1,138 @@
+"""All frequent itemsets of any length, level by level, in SQL.
+
+The method is Eclat's (Zaki 2000) in the form of joins: every level keeps which basket holds which
+set, and two sets of one basket that differ in their last item make a set of the next level
+(Agrawal and Srikant 1994 for the idea that every part of a frequent set is frequent).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from martlet.baskets.load import Baskets
+from martlet.errors import MartletError
+
+__all__ = ["Itemsets", "mine_itemsets"]
+
+_COUNTS = (
+    "count(*) as n, count(*) filter (tid > {boundary}) as n_recent, "
+    "min(tid) as first_tid, max(tid) as last_tid"
+)
+
+
+@dataclass(frozen=True)
+class Itemsets:
+    """Frequent itemsets in the temporary table ``sets``.
+
+    Attributes
+    ----------
+    minimum
+        Least number of baskets of a set.
+    levels
+        How many sets of each size, from 1.
+    complete
+        Whether there is no longer frequent set (else the size was limited).
+    """
+
+    minimum: int
+    levels: tuple[int, ...]
+    complete: bool
+
+
+def mine_itemsets(
+    baskets: Baskets, minimum: int, max_size: int | None = None, max_itemsets: int = 1_000_000
+) -> Itemsets:
+    """Find all sets of items that lie together in at least `minimum` baskets.
+
+    Writes the temporary tables ``sets`` (set_id, size, items, n, n_recent, first_tid, last_tid;
+    items as numbers, ascending) and ``in_<size>`` (tid, set_id), the baskets of each set.
+
+    Parameters
+    ----------
+    baskets : Baskets
+        The loaded baskets.
+    minimum : int
+        Least number of baskets.
+    max_size : int, optional
+        Longest set; by default there is no limit.
+    max_itemsets : int
+        More sets than this are refused.
+
+    Raises
+    ------
+    MartletError
+        If there are more sets than `max_itemsets`.
+    """
+    counts = _COUNTS.format(boundary=baskets.boundary)
+    table, con = baskets.table, baskets.con
+    sets, frequent = table("sets"), table("frequent")
+    con.execute(
+        f"create or replace temp table {sets} as select item as set_id, "
+        "cast(1 as integer) as size, [item] as items, n, n_recent, first_tid, last_tid, "
+        f"cast(0 as integer) as parent, item as last_item from {table('all_items')} "
+        f"where n >= {minimum}"
+    )
+    con.execute(
+        f"create or replace temp table {frequent} as select tid, item from {table('lines')} "
+        f"semi join {sets} as sets on item = sets.last_item"
+    )
+    levels = [_check(baskets.number(f"select count(*) from {sets}"), max_itemsets)]
+    size, first = 1, baskets.number(f"select coalesce(max(set_id), 0) from {sets}")
+    while levels[-1] and (max_size is None or size < max_size):
+        size += 1
+        pairs = _candidates(baskets, size)
+        con.execute(
+            f"insert into {sets} select cast({first} + row_number() over "
+            "(order by grown.parent, grown.last_item) as integer), "
+            f"{size}, list_append(sets.items, grown.last_item), grown.n, grown.n_recent, "
+            "grown.first_tid, grown.last_tid, grown.parent, grown.last_item from ("
+            f"select parent, last_item, {counts} from {pairs} group by parent, last_item "
+            f"having count(*) >= {minimum}) as grown "
+            f"inner join {sets} as sets on grown.parent = sets.set_id"
+        )
+        found = baskets.number(f"select count(*) from {sets} where size = {size}")
+        levels.append(found)
+        _check(sum(levels), max_itemsets)
+        first += found
+        if found:
+            con.execute(
+                f"create or replace temp table {table(f'in_{size}')} as "
+                f"select tid, set_id, sets.parent, sets.last_item from {pairs} as grown "
+                f"inner join {sets} as sets on sets.size = {size} "
+                "and grown.parent = sets.parent and grown.last_item = sets.last_item"
+            )
+    complete = levels[-1] == 0
+    return Itemsets(minimum, tuple(n for n in levels if n), complete)
+
+
+def _candidates(baskets: Baskets, size: int) -> str:
+    """Return a relation with a row for each basket and set of `size` that may be frequent."""
+    table = baskets.table
+    if size == 2:
+        # Read twice rather than kept: it can be many times the baskets.
+        frequent = table("frequent")
+        return (
+            "(select one.tid, one.item as parent, other.item as last_item "
+            f"from {frequent} as one inner join {frequent} as other "
+            "on one.tid = other.tid and one.item < other.item)"
+        )
+    before, candidates = table(f"in_{size - 1}"), table("candidates")
+    # Two sets of one basket with the same parent; their last items must be a frequent pair.
+    baskets.con.execute(
+        f"create or replace temp table {candidates} as select one.tid, one.set_id as parent, "
+        f"other.last_item from {before} as one inner join {before} as other "
+        "on one.tid = other.tid and one.parent = other.parent "
+        "and one.last_item < other.last_item "
+        f"semi join {table('sets')} as pairs on pairs.size = 2 "
+        "and pairs.parent = one.last_item and pairs.last_item = other.last_item"
+    )
+    return candidates
+
+
+def _check(found: int, most: int) -> int:
+    if found > most:
+        raise MartletError(
+            f"There are more than {most:,} frequent itemsets: raise min_support or min_count, or "
+            "limit max_itemset_size. (max_itemsets is the limit.)"
+        )
+    return found
