@@ -184,8 +184,6 @@ def test_nothing_is_missing_but_what_the_corpus_plans(
     }
     assert missing == {
         ("forecast.sql", "custom_holiday of CREATE MODEL"),
-        ("forecast.sql", "ML.DETECT_ANOMALIES"),
-        ("forecast.sql", "ML.EVALUATE"),
         ("taxi.sql", "DECLARE from_day"),
         ("taxi.sql", "DECLARE share"),
         ("taxi.sql", "ML.PREDICT"),

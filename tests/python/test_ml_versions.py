@@ -196,30 +196,59 @@ def test_the_command_line(tmp_path, capsys):
         command(tmp_path / "none.duckdb", "list")
 
 
+#: One model of each kind of scoring, with what is asked of it.
+KINDS = {
+    "line": (GOOD, LINE),
+    "pair": ("select x, n, flag, two from training", {"model_type": "logistic_reg"}),
+    "trio": ("select x, n, three from training", {"model_type": "logistic_reg"}),
+    "groups": ("select x, n, colour from training", {"model_type": "kmeans", "num_clusters": 3}),
+    "axes": ("select x, n from training", {"model_type": "pca", "num_principal_components": 2}),
+    "net": ("select x, n, two from training", {"model_type": "dnn_classifier"}),
+    "curve": ("select x, n, y from training", {"model_type": "dnn_regressor"}),
+}
+LABELS = {"pair": "two", "trio": "three", "net": "two", "curve": "y"}
+
+
 def test_a_fresh_process_without_martlet_scores_a_read_only_file(tmp_path):
     import subprocess
     import sys
 
     import duckdb
 
+    from martlet.fit import ModelSpec, fit_model
+
     database = tmp_path / "shop.duckdb"
+    queries = [
+        f"with some_rows as (from training where id < 9) from main.{name}_predict('some_rows')"
+        for name in KINDS
+    ]
+    queries += [
+        "from main.line_weights() order by all",
+        "from main.pair_explain_predict('training')",
+        "from main.pair_evaluate('training', threshold := 0.3)",
+        "from main.trio_confusion_matrix('training')",
+        "from main.groups_detect_anomalies('training', 0.1)",
+        "from main.groups_validate_data_skew('training')",
+    ]
     with duckdb.connect(str(database)) as con:
         con.execute(TRAINING)
-        from martlet.fit import ModelSpec, fit_model
-
-        fit_model(con, ModelSpec("line", GOOD, LINE, database="shop"))
-        wanted = predictions(con)[7]["predicted_y"]
-    database.chmod(0o444)
+        for name, (sql, config) in KINDS.items():
+            label = {"labels": LABELS[name]} if name in LABELS else {}
+            fit_model(con, ModelSpec(name, sql, config | label, database="shop"))
+        wanted = [repr(con.execute(query).fetchall()) for query in queries]
+    # Another name, another folder, no right to write: nothing may depend on them.
+    moved = tmp_path / "elsewhere" / "copy.duckdb"
+    moved.parent.mkdir()
+    database.rename(moved)
+    moved.chmod(0o444)
     script = (
         "import sys; sys.modules['martlet'] = None\n"
-        "import duckdb\n"
-        f"con = duckdb.connect({str(database)!r}, read_only=True)\n"
-        'sql = "with one as (select * from training where id = 7) '
-        "select predicted_y from main.line_predict('one')\"\n"
-        "print(repr(con.execute(sql).fetchall()[0][0]))\n"
-        "print(len(con.execute('from main.line_weights()').fetchall()))\n"
+        "import datetime, duckdb\n"
+        f"con = duckdb.connect({str(moved)!r}, read_only=True)\n"
+        f"for query in {queries!r}:\n"
+        "    print(repr(con.execute(query).fetchall()))\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
-    assert done.stdout.split() == [repr(wanted), "4"]
+    assert done.stdout.splitlines() == wanted

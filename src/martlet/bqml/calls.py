@@ -15,6 +15,17 @@ __all__ = ["TABLE_FUNCTIONS", "UnknownFunctionError", "replace_calls"]
 
 _HORIZON = {"horizon", "confidence_level"}
 _THRESHOLD = {"threshold"}
+_DRIFT = {
+    "num_histogram_buckets",
+    "num_quantiles_histogram_buckets",
+    "num_values_histogram_buckets",
+    "num_rank_histogram_buckets",
+    "categorical_default_threshold",
+    "categorical_metric_type",
+    "numerical_default_threshold",
+    "numerical_metric_type",
+    "thresholds",
+}
 
 #: Functions that have a macro, ``ml_`` and the name, and the options that macro takes.
 TABLE_FUNCTIONS: dict[str, frozenset[str]] = {
@@ -26,16 +37,13 @@ TABLE_FUNCTIONS: dict[str, frozenset[str]] = {
         "centroids": {"standardize"},
         "confusion_matrix": _THRESHOLD,
         "describe_data": {"num_quantiles", "num_array_length_quantiles", "top_k"},
-        "detect_anomalies": {"contamination"},
-        "entity_features_at_time": {"num_rows", "ignore_feature_nulls"},
-        "evaluate": _THRESHOLD,
+        "detect_anomalies": {"contamination", "anomaly_prob_threshold"},
+        "evaluate": {"perform_aggregation", *_HORIZON, *_THRESHOLD},
         "explain_forecast": _HORIZON,
         "explain_predict": {"top_k_features", *_THRESHOLD},
         "feature_importance": set(),
         "feature_info": set(),
-        "features_at_time": {"time", "num_rows", "ignore_feature_nulls"},
         "forecast": _HORIZON,
-        "get_insights": set(),
         "global_explain": {"class_level_explain"},
         "holiday_info": set(),
         "predict": {*_THRESHOLD, "keep_original_columns"},
@@ -47,24 +55,8 @@ TABLE_FUNCTIONS: dict[str, frozenset[str]] = {
         "training_info": set(),
         "transform": set(),
         "trial_info": set(),
-        "validate_data_drift": {
-            "num_histogram_buckets",
-            "num_quantiles_histogram_buckets",
-            "num_values_histogram_buckets",
-            "num_rank_histogram_buckets",
-            "categorical_default_threshold",
-            "categorical_metric_type",
-            "numerical_default_threshold",
-            "numerical_metric_type",
-            "thresholds",
-        },
-        "validate_data_skew": {
-            "categorical_default_threshold",
-            "categorical_metric_type",
-            "numerical_default_threshold",
-            "numerical_metric_type",
-            "thresholds",
-        },
+        "validate_data_drift": _DRIFT,
+        "validate_data_skew": _DRIFT,
         "weights": {"standardize"},
     }.items()
 }

@@ -118,16 +118,32 @@ def _jobs(scripts: Mapping[str, str], report: Report) -> list[_Job]:
     for file, text in scripts.items():
         definitions = Definitions(functions=functions)
         for statement in read_script(text, file, report):
-            if definitions.take(statement, report):
+            try:
+                job = _defined(statement, definitions, len(jobs), report)
+            except Exception as error:  # One odd statement must not take the others with it.
+                _fail(report, statement, error)
                 continue
-            statement.order = len(jobs)
-            for name in definitions.unknown(statement.tree):
-                report.add(file, statement.line, Kind.MISSING, f"the value of variable {name}")
-            statement.tree = definitions.apply(statement.tree)
-            job = _job(statement, report)
             if job is not None:
                 jobs.append(job)
     return jobs
+
+
+def _fail(report: Report, statement: Statement, error: Exception) -> None:
+    text = f"the statement cannot be read ({type(error).__name__}: {error})"
+    report.add(statement.file, statement.line, Kind.MISSING, text)
+
+
+def _defined(
+    statement: Statement, definitions: Definitions, order: int, report: Report
+) -> _Job | None:
+    if definitions.take(statement, report):
+        return None
+    statement.order = order
+    for name in definitions.unknown(statement.tree):
+        text = f"the value of variable {name}"
+        report.add(statement.file, statement.line, Kind.MISSING, text)
+    statement.tree = definitions.apply(statement.tree)
+    return _job(statement, report)
 
 
 def _job(statement: Statement, report: Report) -> _Job | None:
@@ -209,6 +225,10 @@ def _attempt(
             done: Finished = finish(job.query.copy(), job.statement, names, settings, report)
         except UnknownFunctionError as error:
             report.add(job.statement.file, error.line, Kind.MISSING, str(error))
+            broken.add(order)
+            continue
+        except Exception as error:  # As above.
+            _fail(report, job.statement, error)
             broken.add(order)
             continue
         config = dict(job.config)

@@ -36,7 +36,9 @@ def _extract(self: Generator, node: exp.Extract) -> str:
         return f"EXTRACT(WEEK FROM {value})"
     if name in {"MILLISECOND", "MICROSECOND"}:  # DuckDB counts the whole seconds in.
         return f"(EXTRACT({name} FROM {value}) % {1000 if name == 'MILLISECOND' else 1000000})"
-    if name in {"DATE", "TIME", "DATETIME"}:
+    if name == "TIME":
+        return f"CAST(CAST({value} AS TIMESTAMP) AS TIME)"
+    if name in {"DATE", "DATETIME"}:
         kind = "TIMESTAMP" if name == "DATETIME" else name
         return f"CAST({value} AS {kind})"
     return f"EXTRACT({name} FROM {value})"
@@ -74,6 +76,27 @@ def _is_timestamp(node: exp.Expr) -> bool:
 
 def _date_trunc(self: Generator, node: exp.DateTrunc) -> str:
     return DuckDBGenerator.datetrunc_sql(self, node)  # type: ignore[arg-type]
+
+
+def _moment_trunc(self: Generator, node: exp.Expr) -> str:
+    # The result is a moment, not a date; DuckDB's weeks begin on Monday, BigQuery's on Sunday.
+    unit = node.args["unit"]
+    name = unit.name.upper()
+    value = _moment(self, node.this)
+    zone = node.args.get("zone")
+    if zone is not None:
+        value = _zoned(self, node.this, zone)
+    shift = 0
+    if name == "WEEK" or name in _WEEKDAYS:
+        shift = (1 - (_WEEKDAYS.index(name) if name in _WEEKDAYS else 0)) % 7
+        name = "WEEK"
+    elif name == "ISOWEEK":
+        name = "WEEK"
+    cut = f"DATE_TRUNC('{name}', {value})"
+    if shift:
+        days = f"INTERVAL {shift} DAY"
+        cut = f"(DATE_TRUNC('{name}', {value} + {days}) - {days})"
+    return f"{cut} AT TIME ZONE {self.sql(zone)}" if zone is not None else cut
 
 
 def _whole_units(self: Generator, node: exp.TimestampDiff) -> str:
@@ -143,7 +166,8 @@ def _parsed(kind: str) -> Callable[[Generator, exp.Expr], str]:
         value = self.sql(node, "this")
         if not any(year in pattern for year in _YEARS):  # BigQuery fills in 1970, DuckDB 1900.
             value, pattern = f"'1970 ' || {value}", f"'%Y ' || {pattern}"
-        parsed = f"STRPTIME({value}, {pattern})"
+        reader = "TRY_STRPTIME" if node.args.get("safe") else "STRPTIME"
+        parsed = f"{reader}({value}, {pattern})"
         zone = node.args.get("zone")
         if zone is not None:
             return f"{parsed} AT TIME ZONE {self.sql(zone)}"
@@ -175,6 +199,7 @@ DATES: dict[type[exp.Expr], Callable[..., str]] = {
     exp.DateSub: _as_date(_ORIGINAL[exp.DateSub]),
     exp.DateTrunc: _as_date(_date_trunc),
     exp.Datetime: _datetime,
+    exp.DatetimeTrunc: _moment_trunc,
     exp.Extract: _extract,
     exp.GenerateDateArray: _date_array,
     exp.ParseDatetime: _parsed("TIMESTAMP"),
@@ -182,6 +207,10 @@ DATES: dict[type[exp.Expr], Callable[..., str]] = {
     exp.StrToTime: _parsed("TIMESTAMP"),
     exp.TimeToStr: _text_of_time,
     exp.Timestamp: _timestamp,
+    exp.TimestampTrunc: _moment_trunc,
     exp.TimestampDiff: _whole_units,
+    exp.TsOrDsToTime: lambda self, node: (
+        f"CAST(CAST({self.sql(node, 'this')} AS TIMESTAMP) AS TIME)"
+    ),
     exp.UnixSeconds: _unix_seconds,
 }

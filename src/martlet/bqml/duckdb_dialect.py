@@ -12,6 +12,7 @@ from sqlglot.generators.duckdb import DuckDBGenerator
 
 from martlet.bqml.dates import DATES
 from martlet.bqml.expressions import DbtRelation, MLScalar, UnnestFields
+from martlet.bqml.functions import FUNCTIONS, anonymous
 from martlet.bqml.values import VALUES
 
 __all__ = ["DbtDuckDB", "PlainDuckDB"]
@@ -66,6 +67,7 @@ class _Generator(DuckDBGenerator):
     TRANSFORMS: ClassVar[dict[type[exp.Expr], Callable[..., str]]] = {
         **DuckDBGenerator.TRANSFORMS,
         **DATES,
+        **FUNCTIONS,
         **VALUES,
         MLScalar: lambda self, node: (
             f"{node.args['namespace']}_{node.name}({self.expressions(node, flat=True)})"
@@ -103,10 +105,7 @@ class _Generator(DuckDBGenerator):
 
     def anonymous_sql(self, expression: exp.Anonymous) -> str:
         """Write functions sqlglot has no name for."""
-        if expression.name.upper() == "IEEE_DIVIDE" and len(expression.expressions) == 2:
-            above, below = (exp.Paren(this=part) for part in expression.expressions)
-            return f"({self.sql(above)} / {self.sql(below)})"
-        return super().anonymous_sql(expression)
+        return anonymous(self, expression) or super().anonymous_sql(expression)
 
     def parameter_sql(self, expression: exp.Parameter) -> str:
         """Write a query parameter as a dbt variable."""

@@ -23,6 +23,7 @@ from martlet.bqml.rewrite import (
     order_structs,
     rewrite_unnest,
     single_quantiles,
+    star_structs,
 )
 from martlet.bqml.scalars import write_out_scalars
 from martlet.bqml.script import Statement
@@ -94,7 +95,7 @@ def prepare(query: exp.Expr, statement: Statement, report: Report) -> exp.Expr:
     rewrite_unnest(query)
     expand_group_aliases(query)
     order_structs(query)
-    return query
+    return star_structs(query)
 
 
 def uses_of(query: exp.Expr) -> set[tuple[bool, tuple[str, ...]]]:

@@ -6,7 +6,13 @@ from sqlglot import exp
 
 from martlet.bqml.expressions import UnnestFields
 
-__all__ = ["expand_group_aliases", "order_structs", "rewrite_unnest", "single_quantiles"]
+__all__ = [
+    "expand_group_aliases",
+    "order_structs",
+    "rewrite_unnest",
+    "single_quantiles",
+    "star_structs",
+]
 
 _SCALAR_ARRAYS = (exp.GenerateSeries, exp.GenerateDateArray, exp.GenerateTimestampArray, exp.Split)
 
@@ -166,6 +172,28 @@ def order_structs(tree: exp.Expr) -> exp.Expr:
             known = meant.get(column.name.lower())
             if known is not None and not column.table:
                 column.replace(known.copy())
+    return tree
+
+
+def star_structs(tree: exp.Expr) -> exp.Expr:
+    """Read ``SELECT AS STRUCT *`` as the row of a subquery: DuckDB makes no struct of a star.
+
+    Parameters
+    ----------
+    tree : exp.Expr
+        A statement in BigQuery's dialect.
+    """
+    for select in list(tree.find_all(exp.Select)):
+        if str(select.args.get("kind") or "").upper() != "STRUCT" or not any(
+            item.is_star for item in select.expressions
+        ):
+            continue
+        inner = select.copy()
+        inner.set("kind", None)
+        row = exp.select(exp.column("_row")).from_(inner.subquery("_row"))
+        if select.parent is None:
+            return row
+        select.replace(row)
     return tree
 
 

@@ -78,7 +78,7 @@ class Definitions:
     def _function(self, tree: exp.Create, statement: Statement, report: Report) -> None:
         name = tree.this.this.name
         body = tree.expression
-        if isinstance(body, exp.Expr) and not isinstance(body, (exp.Heredoc, exp.Literal)):
+        if isinstance(body, exp.Expr) and not tree.find(exp.LanguageProperty):
             parameters = [parameter.name.lower() for parameter in tree.this.expressions]
             self.functions[name.lower()] = (parameters, self.apply(body.copy()))
             report.add(

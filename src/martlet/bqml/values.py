@@ -10,6 +10,8 @@ from sqlglot import exp
 from sqlglot.generator import Generator
 from sqlglot.generators.duckdb import DuckDBGenerator
 
+from martlet.bqml.functions import formatted_cast
+
 __all__ = ["VALUES"]
 
 _FRACTIONAL = (exp.DType.DOUBLE, exp.DType.FLOAT, exp.DType.DECIMAL, exp.DType.BIGDECIMAL)
@@ -59,7 +61,7 @@ def _cast(original: Callable[..., str]) -> Callable[[Generator, exp.Expr], str]:
         whole = node.args["to"].this in exp.DataType.INTEGER_TYPES
         if whole and value.is_type(*_FRACTIONAL) and not isinstance(value, _WHOLE):
             node.set("this", exp.Round(this=value))
-        return original(self, node)
+        return formatted_cast(self, node) or original(self, node)
 
     return write
 

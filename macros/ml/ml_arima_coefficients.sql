@@ -1,0 +1,4 @@
+{# The coefficients of each series. #}
+{% macro ml_arima_coefficients(model, version=none) -%}
+    {{- martlet.ml_stored_function(model, 'arima_coefficients', none, {}, version) -}}
+{%- endmacro %}

@@ -1,0 +1,4 @@
+{# The future of each series. #}
+{% macro ml_forecast(model, horizon=none, confidence_level=none, version=none) -%}
+    {{- martlet.ml_stored_function(model, 'forecast', none, {'horizon': horizon, 'confidence_level': confidence_level}, version) -}}
+{%- endmacro %}

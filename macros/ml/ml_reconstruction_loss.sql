@@ -1,0 +1,4 @@
+{# How well an autoencoder gives back rows. #}
+{% macro ml_reconstruction_loss(model, input=none, version=none) -%}
+    {{- martlet.ml_stored_function(model, 'reconstruction_loss', input, {}, version) -}}
+{%- endmacro %}
