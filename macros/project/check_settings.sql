@@ -19,6 +19,12 @@
         {% do _check_whole_number('martlet_sequence_max_gap', 1, 1000) %}
         {% do _check_share('martlet_sequence_decay') %}
         {% do _check_whole_number('martlet_sequence_min_customers', 1, 1000000000) %}
+        {% do _check_whole_number('martlet_looker_window_days', 7, 365) %}
+        {% do _check_whole_number('martlet_looker_outcome_days', 1, 365) %}
+        {% do _check_number('martlet_looker_cost_per_hit', 0, 1000) %}
+        {% do _check_number('martlet_looker_order_margin_share', 0, 1) %}
+        {% do _check_whole_number('martlet_looker_expiry_days', 1, 90) %}
+        {% do _check_whole_number('martlet_looker_max_entries', 0, 10000000) %}
         {% do _check_date('martlet_as_of_date') %}
         {% do _check_currency('martlet_currency') %}
         {% do _check_time_zone('martlet_time_zone') %}
@@ -44,6 +50,8 @@
         'martlet_attribution_half_life_days',
         'martlet_basket_max_items', 'martlet_basket_suggestions',
         'martlet_sequence_max_gap', 'martlet_sequence_decay', 'martlet_sequence_min_customers',
+        'martlet_looker_window_days', 'martlet_looker_outcome_days', 'martlet_looker_cost_per_hit',
+        'martlet_looker_order_margin_share', 'martlet_looker_expiry_days', 'martlet_looker_max_entries',
     ] %}
     {% for name in (invocation_args_dict.get('vars') or {}) %}
         {% if name.startswith('martlet') and name not in known %}
@@ -72,6 +80,13 @@
     {% set value = var(name) %}
     {% if value is not number or value is boolean or value < 0 or value > 1 %}
         {% do _setting_error(name, "is '" ~ value ~ "'", 'It must be a number from 0 to 1, without quotes.') %}
+{% macro _check_number(name, lowest, highest) %}
+    {% set value = var(name) %}
+    {% if value is not number or value is boolean or value < lowest or value > highest %}
+        {% do _setting_error(
+            name, "is '" ~ value ~ "'",
+            'It must be a number from ' ~ lowest ~ ' to ' ~ highest ~ ', without quotes.'
+        ) %}
     {% endif %}
 {% endmacro %}
 

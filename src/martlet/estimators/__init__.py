@@ -52,6 +52,7 @@ __all__ = ["REGISTRY", "find_estimator"]
 REGISTRY: dict[str, str] = {
     "linear_reg": "martlet.estimators.linear:LinearRegression",
     "logistic_reg": "martlet.estimators.logistic:LogisticRegression",
+    "looker": "martlet.estimators.lookers:LookerModel",
     "kmeans": "martlet.estimators.kmeans:KMeans",
     "pca": "martlet.estimators.pca:PrincipalComponents",
     "dnn_classifier": "martlet.estimators.neural:NeuralClassifier",

@@ -1,0 +1,12 @@
+{# The number that up to eight hexadecimal digits write; NULL stays NULL. #}
+{% macro hex_number(text) -%}
+    {{ return(adapter.dispatch('hex_number', 'martlet')(text)) }}
+{%- endmacro %}
+
+{% macro default__hex_number(text) -%}
+    cast('0x' || {{ text }} as bigint)
+{%- endmacro %}
+
+{% macro spark__hex_number(text) -%}
+    cast(conv({{ text }}, 16, 10) as bigint)
+{%- endmacro %}
