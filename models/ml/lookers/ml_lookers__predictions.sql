@@ -6,9 +6,7 @@ training_set as (
 ),
 
 fitted as (
-    select
-        model_version,
-        trained_at
+    select model_version
     from {{ ref('ml_lookers__fit') }}
     where is_champion
 ),
@@ -273,7 +271,7 @@ predictions as (
             else 0.0
         end as net_value_amount,
         fitted.model_version,
-        fitted.trained_at as predicted_at
+        {{ build_timestamp() }} as predicted_at
     from explained
     cross join fitted
 )
