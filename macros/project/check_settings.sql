@@ -17,7 +17,7 @@
         {% do _check_whole_number('martlet_basket_max_items', 2, 1000000) %}
         {% do _check_whole_number('martlet_basket_suggestions', 1, 10) %}
         {% do _check_whole_number('martlet_sequence_max_gap', 1, 1000) %}
-        {% do _check_share('martlet_sequence_decay') %}
+        {% do _check_number('martlet_sequence_decay', 0, 1) %}
         {% do _check_whole_number('martlet_sequence_min_customers', 1, 1000000000) %}
         {% do _check_whole_number('martlet_looker_window_days', 7, 365) %}
         {% do _check_whole_number('martlet_looker_outcome_days', 1, 365) %}
@@ -76,10 +76,6 @@
     {% endif %}
 {% endmacro %}
 
-{% macro _check_share(name) %}
-    {% set value = var(name) %}
-    {% if value is not number or value is boolean or value < 0 or value > 1 %}
-        {% do _setting_error(name, "is '" ~ value ~ "'", 'It must be a number from 0 to 1, without quotes.') %}
 {% macro _check_number(name, lowest, highest) %}
     {% set value = var(name) %}
     {% if value is not number or value is boolean or value < lowest or value > highest %}
