@@ -65,6 +65,7 @@ REGISTRY: dict[str, str] = {
     "association_rules": "martlet.estimators.association_rules:AssociationRules",
     "transform_only": "martlet.estimators.transform_only:TransformOnly",
     "customer_segments": "martlet.estimators.customer_segments:CustomerSegments",
+    "poisson_hmm": "martlet.estimators.poisson_hmm:PoissonStates",
 }
 
 
