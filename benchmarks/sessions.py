@@ -41,10 +41,11 @@ from session_oracle import SESSION_COLUMNS  # noqa: E402
 DBT = str(Path(sys.executable).with_name("dbt"))
 #: The models a session goes through, in the order of their flow.
 MODELS = (
-    "int_session_buckets",
+    "int_session_buckets__counted",
     "int_events__marking_sessions",
+    "int_visitors__to_cut",
     "int_sessions__cut",
-    "int_sessions",
+    "int_sessions__described",
 )
 KEYS = ("cpu", "wall", "peak")
 FIRST_DAY = 1_735_689_600_000_000
@@ -219,11 +220,11 @@ def buckets(options: argparse.Namespace) -> None:
             f"create view shop.shop_events as select * from read_parquet('{options.events_file}')"
         )
         for name in MODELS:
-            kind = "view" if name == "int_sessions" else "table"
+            kind = "view" if name == "int_sessions__described" else "table"
             connection.execute(f"create {kind} intermediate.{name} as\n{models[name]}")
         columns = ", ".join(SESSION_COLUMNS)
         connection.execute(
-            f"copy (select {columns} from intermediate.int_sessions)"
+            f"copy (select {columns} from intermediate.int_sessions__described)"
             f" to '{options.output}' (format parquet)"
         )
 

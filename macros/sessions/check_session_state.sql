@@ -3,9 +3,9 @@
 {% macro check_session_state() -%}
     {%- do session_settings() -%}
     {%- if execute and not flags.FULL_REFRESH -%}
-        {%- set buckets = _stored(session_bucket_state()) -%}
-        {%- set batches = _stored(_state_relation('int_event_batches__observed', 'intermediate')) -%}
-        {%- set events = _stored(_state_relation('shop_events', 'shop')) -%}
+        {%- set buckets = _stored(stored_session_model('int_session_buckets__counted')) -%}
+        {%- set batches = _stored(stored_session_model('int_event_batches__observed')) -%}
+        {%- set events = _stored(_stored_model('shop_events', 'shop')) -%}
         {%- if buckets -%}
             {%- for row in run_query('select distinct session_settings from ' ~ buckets).rows
                 if row[0] != session_settings() -%}

@@ -1,5 +1,6 @@
 {# Renders CTEs that add to `described_sessions` how long each session took, whether a program made it, and
-   whether it is a runaway; they end with `judged_sessions`. #}
+   whether it is a runaway; they end with `judged_sessions`. User agents are read apart: read twice, all of
+   described_sessions would be kept in memory. #}
 {% macro judged_sessions() -%}
 crawlers as (
     select pattern, crawler_name, nullif(except_pattern, '') as except_pattern
@@ -8,8 +9,12 @@ crawlers as (
 
 user_agents as (
     select distinct user_agent, lower(user_agent) as lower_user_agent
-    from described_sessions
-    where user_agent is not null
+    from {{ ref('int_events__marking_sessions') }}
+    where
+        user_agent is not null
+        {%- if is_incremental() %}
+        and order_key in (select first_key from sessions)
+        {%- endif %}
 ),
 
 -- A pattern may stand in names that are no crawler's, such as the phone maker Cubot for "bot".

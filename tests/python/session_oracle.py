@@ -19,7 +19,7 @@ _COUNTED_EVENTS = {
     "purchase_count": "purchase",
 }
 
-#: The columns of int_sessions that the oracle answers: all but ingest_number.
+#: The columns of int_sessions__described that the oracle answers: all but ingest_number.
 SESSION_COLUMNS = (
     "session_id",
     "visitor_id",

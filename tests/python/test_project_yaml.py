@@ -27,7 +27,7 @@ YAML_FILES = sorted(
 NAMES = {
     "staging": r"stg_{folder}__[a-z0-9_]+",
     "shop": r"shop_[a-z0-9_]+",
-    "intermediate": r"int_[a-z0-9_]+",
+    "intermediate": r"int_[a-z0-9_]+__[a-z0-9_]+",
     "features": r"ftr_{folder}__[a-z0-9_]+",
     "ml": r"ml_{folder}__[a-z0-9_]+",
     "marts": r"(dim|fct)_[a-z0-9_]+",

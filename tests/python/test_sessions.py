@@ -166,7 +166,7 @@ class Shop:
             "build",
             "--select",
             "+fct_sessions",
-            "int_sessions",
+            "int_sessions__described",
             "--exclude-resource-type",
             "unit_test",
             "--exclude",
@@ -199,7 +199,7 @@ def assert_equals_oracle(shop: Shop) -> None:
         timeout_minutes=shop.vars["martlet_session_timeout_minutes"],
         time_zone=shop.vars["martlet_time_zone"],
     )
-    assert shop.difference(oracle, session_columns("intermediate.int_sessions")) == []
+    assert shop.difference(oracle, session_columns("intermediate.int_sessions__described")) == []
     in_mart = [column for column in SESSION_COLUMNS if column not in ("ip_address", "user_agent")]
     zone = shop.vars["martlet_time_zone"]
     day = f"cast(timezone('{zone}', timezone('UTC', session_started_at)) as date)"

@@ -10,7 +10,7 @@
 -- cost three times the time and the memory.
 with buckets as (
     select first_key, traffic_key, customer_key
-    from {{ ref('int_session_buckets') }}
+    from {{ ref('int_session_buckets__counted') }}
     {%- if is_incremental() %}
     where ingest_number > {{ latest_ingest_number(this) }}
     {%- endif %}

@@ -1,30 +1,36 @@
 {{ config(
     materialized='incremental',
-    incremental_strategy='delete+insert',
-    unique_key='visitor_id',
-    on_schema_change='fail'
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook="{{ forget_sessions_to_cut() }}"
 ) }}
 
-{%- set counts = [
+{%- set measures = [
+    'first_key', 'last_key', 'traffic_key', 'last_page_path', 'funnel_step', 'revenue_amount', 'order_ids',
     'event_count', 'page_view_count', 'product_view_count', 'search_count', 'wishlist_add_count',
     'cart_add_count', 'cart_remove_count', 'checkout_count', 'purchase_count'
 ] %}
--- A visitor with a new bucket is cut again from the first bucket on: an event that comes late may join two
--- sessions, move a start or tell who the visitor was.
-with bucket_keys as (
-    select visitor_id, bucket_start, bucket_date, split_key, first_key, last_key, customer_key
-    from {{ ref('int_session_buckets') }}
-    {{ visitors_with_new_buckets() }}
+
+-- Not read here, but each of the two wants all the memory: they run one after the other.
+-- depends_on: {{ ref('int_events__marking_sessions') }}
+with visitors as (
+    select * from {{ ref('int_visitors__to_cut') }}
+),
+{{ touched_buckets() }}
+
+bucket_keys as (
+    {{ buckets_to_cut([
+        'visitor_id', 'bucket_start', 'bucket_date', 'split_key', 'first_key', 'last_key', 'customer_key',
+    ]) }}
 ),
 
+-- Each step reads the buckets for itself: as one CTE all of them would be kept in memory.
 bucket_rows as (
-    select * from {{ ref('int_session_buckets') }}
-    {{ visitors_with_new_buckets() }}
+    {{ buckets_to_cut(measures) }}
 ),
 
-other_bucket_rows as (
-    select * from {{ ref('int_session_buckets') }}
-    {{ visitors_with_new_buckets() }}
+long_bucket_rows as (
+    {{ buckets_to_cut(measures) }}
 ),
 
 -- Only keys are put in order; what the buckets count joins in afterwards.
@@ -36,9 +42,9 @@ ordered as (
         split_key,
         first_key,
         customer_key,
-        lag(bucket_start) over (partition by visitor_id order by first_key) as previous_bucket_start,
-        lag(bucket_date) over (partition by visitor_id order by first_key) as previous_bucket_date,
-        lag(split_key) over (partition by visitor_id order by first_key) as previous_split_key,
+        lag(bucket_start) over visitor_history as previous_bucket_start,
+        lag(bucket_date) over visitor_history as previous_bucket_date,
+        lag(split_key) over visitor_history as previous_split_key,
         max(last_key) over (
             partition by visitor_id order by first_key
             rows between unbounded preceding and 1 preceding
@@ -48,6 +54,7 @@ ordered as (
             rows between unbounded preceding and 1 preceding
         ) as customer_key_before
     from bucket_keys
+    window visitor_history as (partition by visitor_id order by first_key)
 ),
 
 marked as (
@@ -60,11 +67,12 @@ marked as (
             when previous_key is null then 'first'
             when
                 previous_bucket_start = bucket_start
-                and previous_bucket_date is not distinct from bucket_date
-                and previous_split_key is not distinct from split_key
+                and not (previous_bucket_date is distinct from bucket_date)
+                and not (previous_split_key is distinct from split_key)
                 then null
             when
-                {{ order_key_microseconds('first_key') }} - {{ order_key_microseconds('previous_key') }}
+                {{ order_key_microseconds('first_key') }}
+                - {{ order_key_microseconds('previous_key') }}
                 > {{ session_timeout_microseconds() }}
                 then 'timeout'
             when previous_bucket_date <> bucket_date then 'midnight'
@@ -106,14 +114,19 @@ short_sessions as (
         bucket_rows.last_key,
         bucket_rows.traffic_key,
         numbered.customer_key,
-        {%- for column in counts %}
-        bucket_rows.{{ column }},
-        {%- endfor %}
+        bucket_rows.event_count,
+        bucket_rows.page_view_count,
+        bucket_rows.product_view_count,
+        bucket_rows.search_count,
+        bucket_rows.wishlist_add_count,
+        bucket_rows.cart_add_count,
+        bucket_rows.cart_remove_count,
+        bucket_rows.checkout_count,
+        bucket_rows.purchase_count,
         bucket_rows.funnel_step,
         bucket_rows.revenue_amount,
         bucket_rows.order_ids,
-        bucket_rows.last_page_path,
-        bucket_rows.ingest_number
+        bucket_rows.last_page_path
     from bucket_rows
     inner join numbered on bucket_rows.first_key = numbered.first_key
     where numbered.start_reason is not null and numbered.goes_on = 0
@@ -129,20 +142,25 @@ long_sessions as (
         max(case when numbered.start_reason is not null then numbered.customer_key_before end)
             as customer_key_before,
         min(numbered.first_key) as first_key,
-        max(other_bucket_rows.last_key) as last_key,
-        min(other_bucket_rows.traffic_key) as traffic_key,
+        max(long_bucket_rows.last_key) as last_key,
+        min(long_bucket_rows.traffic_key) as traffic_key,
         max(numbered.customer_key) as customer_key,
-        {%- for column in counts %}
-        cast(sum(other_bucket_rows.{{ column }}) as bigint) as {{ column }},
-        {%- endfor %}
-        max(other_bucket_rows.funnel_step) as funnel_step,
-        cast(sum(other_bucket_rows.revenue_amount) as decimal(18, 4)) as revenue_amount,
-        {{ flattened_list('other_bucket_rows.order_ids') }} as order_ids,
-        {{ value_at_max('other_bucket_rows.last_page_path', 'other_bucket_rows.last_key') }}
-            as last_page_path,
-        max(other_bucket_rows.ingest_number) as ingest_number
-    from other_bucket_rows
-    inner join numbered on other_bucket_rows.first_key = numbered.first_key
+        cast(sum(long_bucket_rows.event_count) as bigint) as event_count,
+        cast(sum(long_bucket_rows.page_view_count) as bigint) as page_view_count,
+        cast(sum(long_bucket_rows.product_view_count) as bigint) as product_view_count,
+        cast(sum(long_bucket_rows.search_count) as bigint) as search_count,
+        cast(sum(long_bucket_rows.wishlist_add_count) as bigint) as wishlist_add_count,
+        cast(sum(long_bucket_rows.cart_add_count) as bigint) as cart_add_count,
+        cast(sum(long_bucket_rows.cart_remove_count) as bigint) as cart_remove_count,
+        cast(sum(long_bucket_rows.checkout_count) as bigint) as checkout_count,
+        cast(sum(long_bucket_rows.purchase_count) as bigint) as purchase_count,
+        max(long_bucket_rows.funnel_step) as funnel_step,
+        cast(sum(long_bucket_rows.revenue_amount) as decimal(18, 4)) as revenue_amount,
+        {{ flattened_list('long_bucket_rows.order_ids') }} as order_ids,
+        {{ value_at_max('long_bucket_rows.last_page_path', 'long_bucket_rows.last_key') }}
+            as last_page_path
+    from long_bucket_rows
+    inner join numbered on long_bucket_rows.first_key = numbered.first_key
     where numbered.start_reason is null or numbered.goes_on = 1
     group by numbered.visitor_id, numbered.session_number
 ),
@@ -153,28 +171,55 @@ sessions as (
     select * from long_sessions
 ),
 
+-- The first session of a visitor who was cut before is the one that was stored: what was known at
+-- its start still holds.
+counted_on as (
+    select
+        sessions.*,
+        coalesce(visitors.session_number, 1) as resumed_number,
+        case when sessions.session_number = 1 then visitors.start_reason end as resumed_reason,
+        case when sessions.session_number = 1 then visitors.previous_session_id end
+            as resumed_previous_id,
+        visitors.customer_key_before as resumed_customer_key,
+        coalesce(
+            visitors.ingest_number,
+            {{ latest_ingest_number(ref('int_session_buckets__counted')) }}
+        ) as ingest_number
+    from sessions
+    left join visitors on sessions.visitor_id = visitors.visitor_id
+),
+
 final as (
     select
         {{ session_key('first_key') }} as session_id,
         visitor_id,
-        session_number,
-        {{ session_key('previous_session_key') }} as previous_session_id,
-        {{ timestamp_from_microseconds(order_key_microseconds('first_key')) }} as session_started_at,
-        {{ timestamp_from_microseconds(order_key_microseconds('last_key')) }} as session_ended_at,
-        start_reason,
-        {%- for column in counts %}
-        {{ column }},
-        {%- endfor %}
+        session_number + resumed_number - 1 as session_number,
+        coalesce({{ session_key('previous_session_key') }}, resumed_previous_id)
+            as previous_session_id,
+        {{ timestamp_from_microseconds(order_key_microseconds('first_key')) }}
+            as session_started_at,
+        {{ timestamp_from_microseconds(order_key_microseconds('last_key')) }}
+            as session_ended_at,
+        coalesce(resumed_reason, start_reason) as start_reason,
+        event_count,
+        page_view_count,
+        product_view_count,
+        search_count,
+        wishlist_add_count,
+        cart_add_count,
+        cart_remove_count,
+        checkout_count,
+        purchase_count,
         funnel_step,
         coalesce(revenue_amount, 0) as revenue_amount,
         {{ distinct_list_count('order_ids') }} as order_count,
         last_page_path as exit_page_path,
         first_key,
         traffic_key,
-        customer_key_before,
-        coalesce(customer_key, customer_key_before) as customer_key_until_end,
+        coalesce(customer_key_before, resumed_customer_key) as customer_key_before,
+        coalesce(customer_key, customer_key_before, resumed_customer_key) as customer_key_until_end,
         ingest_number
-    from sessions
+    from counted_on
 )
 
 select * from final

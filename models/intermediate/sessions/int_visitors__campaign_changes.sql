@@ -1,4 +1,5 @@
--- The campaign a visitor came with lasts until an event carries another one, however many sessions later.
+-- The campaign a visitor came with lasts until an event carries another one, however many sessions
+-- later.
 with campaign_events as (
     select
         visitor_id,

@@ -1,7 +1,7 @@
-{%- set buckets = session_bucket_state() %}
+{%- set buckets = stored_session_model('int_session_buckets__counted') %}
 {%- set processed_until = [
     latest_ingest_number(buckets),
-    latest_ingest_number(buckets.incorporate(path={'identifier': 'int_events__marking_sessions'}))
+    latest_ingest_number(stored_session_model('int_events__marking_sessions'))
 ] | min %}
 {%- if var('martlet_session_rule') == 'ga360' %}
 -- depends_on: {{ ref('int_visitors__campaign_changes') }}

@@ -1,18 +1,14 @@
 {{ config(
     materialized='incremental',
-    incremental_strategy='delete+insert',
-    unique_key='visitor_id',
-    on_schema_change='fail'
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook="{{ forget_sessions_cut_again() }}"
 ) }}
 
 with sessions as (
     select * from {{ ref('int_sessions__cut') }}
     {%- if is_incremental() %}
-    where visitor_id in (
-        select visitor_id
-        from {{ ref('int_sessions__cut') }}
-        where ingest_number > {{ latest_ingest_number(this) }}
-    )
+    where ingest_number > {{ latest_ingest_number(this) }}
     {%- endif %}
 ),
 
