@@ -16,6 +16,10 @@
 with visitors as (
     select * from {{ ref('int_visitors__to_cut') }}
 ),
+
+build as (
+    select max(ingest_number) as ingest_number from {{ ref('int_session_buckets__counted') }}
+),
 {{ touched_buckets() }}
 
 bucket_keys as (
@@ -181,12 +185,10 @@ counted_on as (
         case when sessions.session_number = 1 then visitors.previous_session_id end
             as resumed_previous_id,
         visitors.customer_key_before as resumed_customer_key,
-        coalesce(
-            visitors.ingest_number,
-            {{ latest_ingest_number(ref('int_session_buckets__counted')) }}
-        ) as ingest_number
+        coalesce(visitors.ingest_number, build.ingest_number) as ingest_number
     from sessions
     left join visitors on sessions.visitor_id = visitors.visitor_id
+    cross join build
 ),
 
 final as (
