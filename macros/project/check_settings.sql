@@ -25,6 +25,13 @@
         {% do _check_number('martlet_looker_order_margin_share', 0, 1) %}
         {% do _check_whole_number('martlet_looker_expiry_days', 1, 90) %}
         {% do _check_whole_number('martlet_looker_max_entries', 0, 10000000) %}
+        {% do _check_whole_number('martlet_churn_horizon_days', 0, 3650) %}
+        {% do _check_whole_number('martlet_churn_active_days', 1, 3650) %}
+        {% do _check_whole_number('martlet_retention_response_days', 1, 365) %}
+        {% do _check_number('martlet_retention_contact_cost', 0, 1000000) %}
+        {% do _check_number('martlet_retention_offer_cost', 0, 1000000) %}
+        {% do _check_number('martlet_retention_success_rate', 0, 1) %}
+        {% do _check_number('martlet_retention_holdout_share', 0, 0.9) %}
         {% do _check_date('martlet_as_of_date') %}
         {% do _check_currency('martlet_currency') %}
         {% do _check_time_zone('martlet_time_zone') %}
@@ -52,6 +59,9 @@
         'martlet_sequence_max_gap', 'martlet_sequence_decay', 'martlet_sequence_min_customers',
         'martlet_looker_window_days', 'martlet_looker_outcome_days', 'martlet_looker_cost_per_hit',
         'martlet_looker_order_margin_share', 'martlet_looker_expiry_days', 'martlet_looker_max_entries',
+        'martlet_churn_horizon_days', 'martlet_churn_active_days', 'martlet_retention_contact_cost',
+        'martlet_retention_offer_cost', 'martlet_retention_success_rate',
+        'martlet_retention_holdout_share', 'martlet_retention_response_days',
     ] %}
     {% for name in (invocation_args_dict.get('vars') or {}) %}
         {% if name.startswith('martlet') and name not in known %}

@@ -63,6 +63,8 @@ REGISTRY: dict[str, str] = {
     "random_forest_classifier": "martlet.estimators.random_forest:RandomForestClassifier",
     "random_forest_regressor": "martlet.estimators.random_forest:RandomForestRegressor",
     "association_rules": "martlet.estimators.association_rules:AssociationRules",
+    "churn_classifier": "martlet.estimators.churn:ChurnClassifier",
+    "uplift_classifier": "martlet.estimators.uplift:UpliftClassifier",
     "transform_only": "martlet.estimators.transform_only:TransformOnly",
     "customer_segments": "martlet.estimators.customer_segments:CustomerSegments",
     "poisson_hmm": "martlet.estimators.poisson_hmm:PoissonStates",

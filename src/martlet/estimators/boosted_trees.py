@@ -74,7 +74,8 @@ class _Boosted(TreeEstimator):
         matrix, target, weight = data
         share = float(options["subsample"])
         if share >= 1:
-            model.fit(matrix, target, sample_weight=weight)
+            # Weights of one would cost a weighted binning of every column.
+            model.fit(matrix, target, sample_weight=None if (weight == 1).all() else weight)
             return
         generator = np.random.default_rng(seed)
         model.set_params(warm_start=True)

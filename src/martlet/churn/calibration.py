@@ -1,0 +1,199 @@
+"""The shape of the probabilities, learned on a cut-off before the one that tests.
+
+A cut-off tells two things about a model: whether its probabilities are too bold or too shy (the
+shape), and how many customers left that season (the level). Only the first carries over: a level
+learned on one cut-off makes the next one worse when the season turns. So the level of the earlier
+cut-off is taken out before the shape is learned and put back afterwards, and a shape is used only
+when it lowers the log loss of rows it was not learned on by more than one standard error.
+
+References
+----------
+Platt (1999), "Probabilistic outputs for support vector machines", section 2.
+Zadrozny and Elkan (2002), "Transforming classifier scores into accurate multiclass probability
+estimates", section 3 (isotonic regression).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlglot import exp
+
+from martlet.churn.measures import EDGE, log_losses
+from martlet.sqltext import number
+
+__all__ = ["Calibration", "choose_calibration", "log_odds", "probability"]
+
+Array = NDArray[np.float64]
+
+#: Fewest rows, and rows of the rarer class, that a shape is learned from.
+_FEWEST_ROWS, _FEWEST_EVENTS = 200, 30
+
+
+def log_odds(values: Array) -> Array:
+    """Return the log-odds of probabilities, kept away from 0 and 1."""
+    kept = np.clip(values, EDGE, 1 - EDGE)
+    return np.asarray(np.log(kept / (1 - kept)))
+
+
+def probability(odds: Array) -> Array:
+    """Return the probabilities of log-odds."""
+    power = np.exp(-np.abs(odds))
+    return np.asarray(np.where(odds >= 0, 1 / (1 + power), power / (1 + power)))
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A rising map from log-odds to log-odds: straight lines between knots.
+
+    Attributes
+    ----------
+    method
+        ``none``, ``platt`` (one line) or ``isotonic``.
+    knots, values
+        Where the lines meet. Of one line: its start at 0 and its end at 1; it goes on beyond. Of
+        ``isotonic``: constant beyond the outermost.
+    """
+
+    method: str = "none"
+    knots: tuple[float, ...] = ()
+    values: tuple[float, ...] = ()
+
+    @property
+    def slope(self) -> float:
+        """How much a step of the log-odds is worth: of ``platt`` the line's, else 1."""
+        return self.values[1] - self.values[0] if self.method == "platt" else 1.0
+
+    def apply(self, odds: Array) -> Array:
+        """Return the calibrated log-odds."""
+        if self.method == "platt":
+            return np.asarray(self.values[0] + self.slope * odds)
+        if self.method == "isotonic":
+            return np.asarray(np.interp(odds, self.knots, self.values))
+        return odds
+
+    def expression(self, odds: exp.Expr) -> exp.Expr:
+        """Return the same in SQL."""
+        if self.method == "none":
+            return odds
+        if self.method == "platt":
+            return _line(number(self.values[0]), self.slope, odds)
+        case = exp.Case().when(
+            exp.LTE(this=odds.copy(), expression=number(self.knots[0])), number(self.values[0])
+        )
+        for place in range(1, len(self.knots)):
+            left, right = self.knots[place - 1], self.knots[place]
+            slope = (self.values[place] - self.values[place - 1]) / (right - left)
+            within = exp.Paren(this=exp.Sub(this=odds.copy(), expression=number(left)))
+            case = case.when(
+                exp.LTE(this=odds.copy(), expression=number(right)),
+                _line(number(self.values[place - 1]), slope, within),
+            )
+        return case.else_(number(self.values[-1]))
+
+    def moved(self, level: float) -> Calibration:
+        """Return the map for log-odds that are lower by `level`, with results as much lower."""
+        if self.method == "platt":
+            start = self.values[0] + (self.slope - 1) * level
+            return Calibration("platt", self.knots, (start, start + self.slope))
+        knots = tuple(knot - level for knot in self.knots)
+        return Calibration(self.method, knots, tuple(value - level for value in self.values))
+
+
+def _line(start: exp.Expr, slope: float, along: exp.Expr) -> exp.Expr:
+    rise = exp.Mul(this=number(slope), expression=along.copy())
+    return exp.Paren(this=exp.Add(this=start, expression=rise))
+
+
+def _platt(odds: Array, target: Array) -> Calibration:
+    """Fit slope and level by Newton's method, with Platt's smoothed targets."""
+    positives = float(target.sum())
+    wanted = np.where(
+        target > 0,
+        (positives + 1) / (positives + 2),
+        1 / (len(target) - positives + 2),
+    )
+    matrix = np.column_stack([np.ones(len(odds)), odds])
+    weights = np.array([0.0, 1.0])
+    for _ in range(50):
+        found = probability(matrix @ weights)
+        spread = np.maximum(found * (1 - found), 1e-9)
+        bend = matrix.T @ (matrix * spread[:, None]) + 1e-9 * np.eye(2)
+        step = np.linalg.solve(bend, matrix.T @ (found - wanted))
+        weights -= np.clip(step, -2, 2)
+        if np.abs(step).max() < 1e-10:
+            break
+    slope = max(float(weights[1]), 0.0)
+    return Calibration("platt", (0.0, 1.0), (float(weights[0]), float(weights[0]) + slope))
+
+
+def _isotonic(odds: Array, target: Array) -> Calibration:
+    """Pool adjacent violators; each pool becomes one knot, so the map rises between them."""
+    order = np.argsort(odds, kind="stable")
+    pools: list[list[float]] = []  # rows, hits, sum of log-odds
+    for place, hit in zip(odds[order], target[order] > 0, strict=True):
+        pools.append([1.0, float(hit), float(place)])
+        while len(pools) > 1 and pools[-2][1] / pools[-2][0] >= pools[-1][1] / pools[-1][0]:
+            last = pools.pop()
+            pools[-1] = [a + b for a, b in zip(pools[-1], last, strict=True)]
+    knots: list[float] = []
+    values: list[float] = []
+    for rows, hits, total in pools:
+        place = total / rows
+        if knots and place - knots[-1] < 1e-9:
+            continue
+        knots.append(place)
+        # As if each pool had seen one row of each kind more: never 0 or 1.
+        values.append(float(np.log((hits + 0.5) / (rows - hits + 0.5))))
+    rising = np.maximum.accumulate(values)
+    return Calibration("isotonic", tuple(knots), tuple(float(value) for value in rising))
+
+
+def _level(odds: Array, target: Array) -> float:
+    """Return what brings the mean probability to the observed rate."""
+    rate = (target.sum() + 0.5) / (len(target) + 1)
+    low, high = -15.0, 15.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        if probability(odds + middle).mean() < rate:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2
+
+
+def choose_calibration(values: Array, target: Array) -> Calibration:
+    """Choose among none, Platt and isotonic by two-fold cross-fitting.
+
+    Parameters
+    ----------
+    values : ndarray of shape (rows,)
+        Probabilities on a cut-off the model has not seen, in random order.
+    target : ndarray of shape (rows,)
+        What happened there: 0 or 1.
+
+    Returns
+    -------
+    Calibration
+        For log-odds of models of the same kind, whatever their level.
+    """
+    events = min(float(target.sum()), float(len(target) - target.sum()))
+    odds = log_odds(values)
+    if len(target) < _FEWEST_ROWS or events < _FEWEST_EVENTS or np.ptp(odds) < 1e-9:
+        return Calibration()
+    level = _level(odds, target)
+    shifted = odds + level
+    halves = np.arange(len(target)) % 2 == 0
+    plain = log_losses(target, probability(shifted))
+    best, best_gain = Calibration(), 0.0
+    for learn in (_platt, _isotonic):
+        crossed = np.empty(len(target))
+        for half in (halves, ~halves):
+            crossed[half] = learn(shifted[~half], target[~half]).apply(shifted[half])
+        gains = plain - log_losses(target, probability(crossed))
+        error = float(gains.std(ddof=1)) / np.sqrt(len(gains))
+        if gains.mean() - error > best_gain:
+            best, best_gain = learn(shifted, target), float(gains.mean())
+    return best.moved(level) if best.method != "none" else best

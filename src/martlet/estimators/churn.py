@@ -1,0 +1,247 @@
+"""Churn: a classifier that compares candidates on held-out time and ships the best.
+
+The rows hold several cut-offs. The latest tests (the split column), the one before it chooses
+settings, calibration and champion, the earlier ones train: see `martlet.churn.folds`. The champion
+is the simplest candidate whose log loss on the choosing cut-off is within half a per cent of the
+lowest. Everything that the test cut-off says is about rows that chose nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from martlet.churn.calibration import Calibration, choose_calibration, log_odds, probability
+from martlet.churn.candidates import CANDIDATES, Candidate, Inputs, blend, scoring_of, usable
+from martlet.churn.folds import Fold, make_folds
+from martlet.churn.measures import MEASURES, log_losses, measure
+from martlet.errors import InsufficientData
+from martlet.estimators.base import Estimator, Explanation, Fitted, Part, Training, Vector
+from martlet.options import COMMON, SUPERVISED, Option, Options
+from martlet.schema import find_column
+
+__all__ = ["ChurnClassifier"]
+
+#: Fewest training rows, and of the rarer class.
+_FEWEST_ROWS, _FEWEST_EVENTS = 100, 20
+
+#: A simpler candidate is kept when its log loss is at most this share above the lowest.
+_TOLERANCE = 0.005
+
+_COLUMNS = {
+    "candidate": "varchar",
+    "simplicity_rank": "integer",
+    "role": "varchar",
+    "as_of_date": "date",
+    "training_row_count": "bigint",
+    "row_count": "bigint",
+    "churned_rate": "double",
+    "mean_probability": "double",
+    **dict.fromkeys(MEASURES, "double"),
+    "calibration": "varchar",
+    "settings": "varchar",
+    "is_champion": "boolean",
+}
+
+
+class ChurnClassifier(Estimator):
+    """A classifier of two classes over cut-offs, compared, calibrated and explained.
+
+    Attributes
+    ----------
+    options
+        ``cutoff_col`` and ``label_until_col`` name the cut-off and the end of its label window,
+        ``recency_col`` the days since the last order, ``no_purchase_col`` the probability of no
+        order from a model of purchases, ``segment_col`` the segment; ``ignored_cols`` are neither
+        features nor read.
+    """
+
+    model_type = "churn_classifier"
+    task = "classification"
+    max_classes = 2
+    options = (
+        *COMMON,
+        *SUPERVISED,
+        Option("cutoff_col", "as_of_date", "text"),
+        Option("label_until_col", "label_until", "text"),
+        Option("recency_col", "recency_days", "text"),
+        Option("no_purchase_col", None, "text"),
+        Option("segment_col", None, "text"),
+        Option("ignored_cols", (), "columns"),
+    )
+
+    @classmethod
+    def extra_columns(cls, options: Options) -> list[str]:
+        """Return the cut-off, the end of its window and what is to be left alone."""
+        return [options["cutoff_col"], options["label_until_col"], *options["ignored_cols"]]
+
+    def empty_parts(self, options: Options) -> Mapping[str, Mapping[str, str]]:
+        """Return the columns of the comparison."""
+        return {"comparison": _COLUMNS}
+
+    def empty_functions(self, options: Options) -> Mapping[str, str]:
+        """Return explain_predict with its columns and no rows."""
+        label = (options["input_label_cols"] or ("label",))[0]
+        made = {
+            f"predicted_{label}": "boolean",
+            "probability": "double",
+            "top_feature_attributions": "struct(feature varchar, attribution double)[]",
+            "baseline_prediction_value": "double",
+            "prediction_value": "double",
+            "approximation_error": "double",
+        }
+        listed = ", ".join(f'cast(null as {kind}) as "{name}"' for name, kind in made.items())
+        head = "(input, top_k_features := 5, threshold := 0.5) as table ({scored} select "
+        rows = f"{{inputs:{','.join(made)}}} from {{last}} where false)"
+        return {"explain_predict": f"{head}{listed}, {rows}"}
+
+    def fit(self, training: Training) -> Fitted:
+        """Fit every candidate twice, choose on the first, test the second."""
+        _require(training)
+        options = training.options
+        selection, test = make_folds(training, options["cutoff_col"], options["label_until_col"])
+        inputs = self._inputs(training)
+        first, _ = self._candidates(selection, inputs, {})
+        target = selection.targets()
+        calibrations = {
+            name: choose_calibration(item.values, target) for name, item in first.items()
+        }
+        champion = _simplest_of_the_best(first, target)
+        second, features = self._candidates(
+            test, inputs, {name: item.settings for name, item in first.items()}
+        )
+        calibrations = {
+            name: item if _can_be_calibrated(name) else Calibration()
+            for name, item in calibrations.items()
+        }
+        if champion not in second:
+            champion = "logistic_regression"
+        rows = [
+            *_compared(selection, first, {}, champion),
+            *_compared(test, second, calibrations, champion),
+        ]
+        scoring, values = scoring_of(second[champion], calibrations[champion])
+        explanation = _scaled(second[champion].explanation, calibrations[champion])
+        return Fitted(
+            {
+                "champion": champion,
+                "calibration": calibrations[champion].method,
+                "settings": dict(second[champion].settings),
+                "features": [item.name for item in features],
+                "chosen_at": str(selection.judged_at),
+            },
+            scoring,
+            parts={"comparison": Part(_COLUMNS, rows)},
+            explanation=explanation,
+            notices=_notices(training, selection, champion, rows, features),
+            # Of the evaluation rows, in the order of the row hash, as they are compared.
+            python=lambda points: values[: len(points)],
+        )
+
+    def _inputs(self, training: Training) -> Inputs:
+        names = [item.name for item in training.features]
+
+        def found(option: str) -> str | None:
+            wanted = training.options[option]
+            return find_column(wanted, names, f"{option}:") if wanted else None
+
+        recency = found("recency_col")
+        assert recency is not None
+        return Inputs(recency, found("no_purchase_col"), found("segment_col"))
+
+    def _candidates(
+        self, fold: Fold, inputs: Inputs, chosen: Mapping[str, Any]
+    ) -> tuple[dict[str, Candidate], list[Any]]:
+        features = usable(fold, fold.training.options["cutoff_col"], fold.training.features)
+        made: dict[str, Candidate] = {}
+        for name, make in CANDIDATES.items():
+            # The penalty of all is the penalty of each segment.
+            settings = chosen.get(name) or (
+                made["logistic_regression"].settings if "logistic_regression" in made else None
+            )
+            candidate = make(fold, features, inputs, settings)
+            if candidate is not None and (not chosen or name in chosen):
+                made[name] = candidate
+        made["blend"] = blend(made["logistic_regression"], made["boosted_trees"])
+        return made, features
+
+
+def _require(training: Training) -> None:
+    target = training.targets("train")
+    events = min(float(target.sum()), float(len(target) - target.sum()))
+    if len(target) < _FEWEST_ROWS or events < _FEWEST_EVENTS:
+        raise InsufficientData(
+            f"{len(target)} training rows with {int(target.sum())} who churned; at least "
+            f"{_FEWEST_ROWS} and {_FEWEST_EVENTS} of either kind are needed"
+        )
+    if not training.rows.get("eval"):
+        raise InsufficientData("there is no later cut-off with a complete window to test on")
+
+
+def _can_be_calibrated(name: str) -> bool:
+    return name != "prior"
+
+
+def _simplest_of_the_best(candidates: Mapping[str, Candidate], target: Vector) -> str:
+    losses = {
+        name: float(log_losses(target, item.values).mean()) for name, item in candidates.items()
+    }
+    limit = min(losses.values()) * (1 + _TOLERANCE)
+    return next(name for name, loss in losses.items() if loss <= limit)
+
+
+def _compared(
+    fold: Fold,
+    candidates: Mapping[str, Candidate],
+    calibrations: Mapping[str, Calibration],
+    champion: str,
+) -> list[tuple[Any, ...]]:
+    target, rows = fold.targets(), []
+    for place, (name, item) in enumerate(candidates.items(), start=1):
+        calibration = calibrations.get(name, Calibration())
+        values = probability(calibration.apply(log_odds(item.values)))
+        found = measure(target, values)
+        rows.append((
+            name, place, fold.name, fold.judged_at, fold.count, len(target), float(target.mean()),
+            float(values.mean()), *(found[key] for key in MEASURES), calibration.method,
+            json.dumps(dict(item.settings)), name == champion,
+        ))  # fmt: skip
+    return rows
+
+
+def _scaled(explanation: Explanation, calibration: Calibration) -> Explanation:
+    """Return the attributions of the calibrated log-odds; exact for a line, else as they are."""
+    if calibration.method != "platt":
+        return explanation
+    from sqlglot import exp
+
+    from martlet.sqltext import number
+
+    slope = calibration.slope
+    base = calibration.values[0] + slope * explanation.baselines[0]
+    shares = {
+        name: exp.Mul(this=number(slope), expression=exp.Paren(this=value))
+        for name, value in explanation.attributions[0].items()
+    }
+    return Explanation((base,), (shares,), explanation.steps)
+
+
+def _notices(
+    training: Training, selection: Fold, champion: str, rows: list[Any], features: list[Any]
+) -> list[str]:
+    found = [
+        f"the champion is {champion}: the simplest within half a per cent of the lowest log loss"
+    ]
+    if selection.judged_at is None:
+        found.append(
+            "the cut-offs are too close together to choose on a later one: candidates were chosen "
+            "on three tenths of the customers"
+        )
+    left = [item.name for item in training.features if item not in features]
+    if left:
+        found.append(
+            "not recorded at every training cut-off, or always the same, and left out: "
+            + ", ".join(left)
+        )
+    return found
