@@ -33,6 +33,8 @@
         {% do _check_number('martlet_retention_success_rate', 0, 1) %}
         {% do _check_number('martlet_retention_holdout_share', 0, 0.9) %}
         {% do _check_date('martlet_as_of_date') %}
+        {% do _check_whole_number('martlet_lifetime_value_burn_in_days', 0, 36500) %}
+        {% do _check_number('martlet_discount_rate', 0, 1) %}
         {% do _check_currency('martlet_currency') %}
         {% do _check_time_zone('martlet_time_zone') %}
         {% do _check_hash_key() %}
@@ -50,6 +52,7 @@
 {# dbt accepts any name in --vars without a word; a typing error would silently leave the default in force. #}
 {% macro _check_known_vars() %}
     {% set known = [
+        'martlet_lifetime_value_burn_in_days', 'martlet_discount_rate',
         'martlet_connector', 'martlet_raw_path', 'martlet_connector_entities', 'martlet_currency',
         'martlet_time_zone', 'martlet_as_of_date', 'martlet_as_of_months', 'martlet_session_rule',
         'martlet_session_timeout_minutes', 'martlet_session_max_hours', 'martlet_session_max_events',
@@ -86,6 +89,10 @@
     {% endif %}
 {% endmacro %}
 
+{% macro _check_number(name, lowest, highest) %}
+    {% set value = var(name) %}
+    {% if value is not number or value is boolean or value < 0 or value > 1 %}
+        {% do _setting_error(name, "is '" ~ value ~ "'", 'It must be a number from 0 to 1, without quotes.') %}
 {% macro _check_number(name, lowest, highest) %}
     {% set value = var(name) %}
     {% if value is not number or value is boolean or value < lowest or value > highest %}
