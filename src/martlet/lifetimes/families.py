@@ -101,6 +101,11 @@ class Family:
         return 0.0
 
 
+def _dot(first: Vector, second: Vector) -> float:
+    """Return the inner product of long vectors: BLAS would wake threads for each, and they idle."""
+    return float(np.einsum("i,i->", first, second))
+
+
 def _rate_part(p: Vector, data: PurchaseStatistics) -> tuple[float, Vector]:
     """Return what the purchase rate adds to the log-likelihood, and its gradient by r, alpha."""
     r, alpha = p[:2]
@@ -170,7 +175,7 @@ class BetaGeometric(Family):
         log_odds = self._log_share(p, xs)[at_x] + shape * passed
         gone = expit(log_odds)
         # log(1 + R) = -log(1 - gone), but exact where R is small or large.
-        value += float(data.weight @ np.logaddexp(0, log_odds))
+        value += _dot(data.weight, np.logaddexp(0, log_odds))
         weighted = data.weight * gone
         gone_by_x = np.bincount(at_x, weighted, len(xs))
         slowing = (1 / (alpha + ages))[at_age] - (1 / (alpha + times))[at_time]
@@ -181,8 +186,8 @@ class BetaGeometric(Family):
             share_b = np.where(gone_by_x > 0, gone_by_x / (b + n - 1), 0.0)
         return value, np.array(
             [
-                rate[0] + weighted @ passed,
-                rate[1] + (weighted * shape) @ slowing,
+                rate[0] + _dot(weighted, passed),
+                rate[1] + _dot(weighted * shape, slowing),
                 count @ both + gone_by_x.sum() / a,
                 count @ (both + digamma(b + n) - digamma(b)) - share_b.sum(),
             ]
@@ -275,20 +280,25 @@ class ParetoNBD(Family):
         with np.errstate(divide="ignore"):
             log_odds = np.log(s / m) + grown + np.log(inner)
         more = np.logaddexp(0, log_odds)
-        value += float(w @ more)
+        value += _dot(w, more)
         by_then = w * np.exp(np.log(s / m) + grown - more)
         by_later = w * s / m * np.exp(-more)
         gone = w * expit(log_odds)
         pull = by_then * then
         slow_a = (1 / (alpha + ages))[at] - (1 / (alpha + times))[at_time]
         slow_b = (1 / (beta + ages))[at] - (1 / (beta + times))[at_time]
-        growth = (pull @ passed_a, pull @ ((r + x) * slow_a), pull @ passed_b, pull @ (s * slow_b))
+        growth = (
+            _dot(pull, passed_a),
+            _dot(pull, (r + x) * slow_a),
+            _dot(pull, passed_b),
+            _dot(pull, s * slow_b),
+        )
         slopes = [
-            by_then @ then_slopes[place] - by_later @ later_slopes[place] + growth[place]
+            _dot(by_then, then_slopes[place]) - _dot(by_later, later_slopes[place]) + growth[place]
             for place in range(4)
         ]
-        slopes[0] -= gone @ (1 / m)
-        slopes[2] += gone @ (1 / s - 1 / m)
+        slopes[0] -= _dot(gone, 1 / m)
+        slopes[2] += _dot(gone, 1 / s - 1 / m)
         return value, np.array([*slope, slope_s, slope_beta]) + np.array(slopes)
 
     @staticmethod
