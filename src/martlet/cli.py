@@ -45,6 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from martlet import models_cli
 
             return int(models_cli.run(options, _project(options.project_dir)))
+        if options.command == "export":
+            from martlet import export
+
+            return export.run(options, _project(options.project_dir))
         if options.command == "bqml":
             from martlet.bqml import cli as bqml
 
@@ -90,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
 
     from martlet import models_cli
     from martlet.bqml import cli as bqml
+    from martlet.export import add_arguments as export_arguments
     from martlet.simulate.cli import add_arguments
 
     models = commands.add_parser(
@@ -98,6 +103,15 @@ def _parser() -> argparse.ArgumentParser:
         description="Looks at the versions of the fitted models in the built database.",
     )
     models_cli.add_arguments(models)
+    exported = commands.add_parser(
+        "export",
+        help="write a fitted model's scoring as a query for another engine",
+        description=(
+            "Writes one self-contained query: martlet export churn --dialect bigquery "
+            "--table shop.customers"
+        ),
+    )
+    export_arguments(exported)
     bqml.add_arguments(
         commands.add_parser(
             "bqml",

@@ -19,7 +19,7 @@ from martlet.options import nearest
 from martlet.store import ModelStore
 from martlet.verify import verify_version
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["add_arguments", "find_model", "find_version", "open_database", "run"]
 
 #: Columns by which a fitted-model relation is known.
 _KNOWN_BY = ("model_name", "model_version", "is_champion", "training_fingerprint")
@@ -70,22 +70,11 @@ def run(options: argparse.Namespace, project: Path | None = None) -> int:
     int
         Exit code: 0, or 1 when a verification finds a difference.
     """
-    path = options.database or database_path(
-        (options.project_dir or project or Path.cwd()).resolve(), options.target
-    )
-    if not path.is_file():
-        raise MartletError(f"There is no database at {path}: build it first.")
-    writes = options.action == "rollback"
-    try:
-        con = duckdb.connect(str(path), read_only=not writes)
-    except duckdb.IOException as error:
-        raise MartletError(f"{path} is in use by another program: close it first.") from error
-    with con:
-        con.execute("set TimeZone = 'UTC'")
+    with open_database(options, project, writes=options.action == "rollback") as con:
         if options.action == "list":
             _print_table(_list(con))
             return 0
-        store = _find(con, options.model)
+        store = find_model(con, options.model)
         if options.action == "show":
             _show(store, options.version)
         elif options.action == "compare":
@@ -99,6 +88,38 @@ def run(options: argparse.Namespace, project: Path | None = None) -> int:
     return 0
 
 
+def open_database(
+    options: argparse.Namespace, project: Path | None, writes: bool = False
+) -> duckdb.DuckDBPyConnection:
+    """Open the built database.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        With ``database``, ``project_dir`` and ``target``.
+    project : Path or None
+        The dbt project; by default the current folder.
+    writes : bool
+        Whether to open it for writing.
+
+    Raises
+    ------
+    MartletError
+        If there is none or another program has it.
+    """
+    path = options.database or database_path(
+        (options.project_dir or project or Path.cwd()).resolve(), options.target
+    )
+    if not path.is_file():
+        raise MartletError(f"There is no database at {path}: build it first.")
+    try:
+        con = duckdb.connect(str(path), read_only=not writes)
+    except duckdb.IOException as error:
+        raise MartletError(f"{path} is in use by another program: close it first.") from error
+    con.execute("set TimeZone = 'UTC'")
+    return con
+
+
 def _models(con: duckdb.DuckDBPyConnection) -> Iterator[ModelStore]:
     wanted = ", ".join(f"'{name}'" for name in _KNOWN_BY)
     found = con.execute(
@@ -110,7 +131,14 @@ def _models(con: duckdb.DuckDBPyConnection) -> Iterator[ModelStore]:
         yield ModelStore(con, database, schema, name)
 
 
-def _find(con: duckdb.DuckDBPyConnection, name: str) -> ModelStore:
+def find_model(con: duckdb.DuckDBPyConnection, name: str) -> ModelStore:
+    """Find a fitted model by its name, with or without the schema.
+
+    Raises
+    ------
+    MartletError
+        If there is none or more than one.
+    """
     stores = list(_models(con))
     found = [store for store in stores if name in (store.name, f"{store.schema}.{store.name}")]
     if len(found) > 1:
@@ -123,7 +151,14 @@ def _find(con: duckdb.DuckDBPyConnection, name: str) -> ModelStore:
     return found[0]
 
 
-def _version(store: ModelStore, version: int | None) -> dict[str, Any]:
+def find_version(store: ModelStore, version: int | None) -> dict[str, Any]:
+    """Return a version's row; None is the champion.
+
+    Raises
+    ------
+    MartletError
+        If there is no such version.
+    """
     versions = store.versions()
     for row in versions:
         if row["model_version"] == version or (version is None and row["is_champion"]):
@@ -164,7 +199,7 @@ def _compare(store: ModelStore) -> list[dict[str, Any]]:
 
 
 def _show(store: ModelStore, version: int | None) -> None:
-    row = _version(store, version)
+    row = find_version(store, version)
     mark = " (champion)" if row["is_champion"] else ""
     print(f"{store.schema}.{store.name} version {row['model_version']}{mark}: {row['model_type']}")
     print(f"  status: {row['status']}, trained {row['trained_at']:%Y-%m-%d %H:%M} UTC")

@@ -28,7 +28,7 @@ from martlet.scoring.tree_bins import Bins, branch, constants
 from martlet.scoring.tree_walk import walk_trees
 from martlet.sqltext import PREFIX, call, cast, column, integer, number
 
-__all__ = ["compile_trees"]
+__all__ = ["balanced", "compile_trees", "tree_case"]
 
 #: Leaves a word: bits 1 to 62, so that a word is a positive BIGINT and no place is 0.
 WORD = 62
@@ -122,39 +122,56 @@ def _cases(
         outputs = np.flatnonzero(np.any(tree.values[leaves] != 0, axis=0))
         if len(outputs) == 1:
             own = {leaf: number(float(tree.values[leaf, outputs[0]])) for leaf in leaves}
-            terms[outputs[0]].append(_case(tree, 0, values, own))
+            terms[outputs[0]].append(tree_case(tree, 0, values, own))
         elif len(outputs):
             name = f"{PREFIX}leaf_{count}"
             own = {leaf: integer(place) for place, leaf in enumerate(leaves, start=1)}
-            places[name] = _case(tree, 0, values, own)
+            places[name] = tree_case(tree, 0, values, own)
             for output in outputs:
                 listed = constants([float(item) for item in tree.values[leaves, output]], "double")
                 terms[output].append(call("list_extract", listed, column(name)))
     steps = tuple(step for step in (Step(inputs), Step(places)) if step)
-    return steps, [_balanced(items, exp.Add) for items in terms]
+    return steps, [balanced(items, exp.Add) for items in terms]
 
 
-def _case(
+def tree_case(
     tree: Tree, node: int, values: dict[int, exp.Expr], answers: dict[int, exp.Expr]
 ) -> exp.Expr:
+    """Return the nested CASE of a tree from a node on.
+
+    Parameters
+    ----------
+    tree : Tree
+        The tree.
+    node : int
+        Where to begin; 0 is the root.
+    values : dict of int to sqlglot expression
+        The encoded columns, NULL when missing.
+    answers : dict of int to sqlglot expression
+        What each leaf says.
+    """
     if tree.feature[node] < 0:
         return answers[node]
     value = values[int(tree.feature[node])].copy()
+    left = tree_case(tree, int(tree.left[node]), values, answers)
+    right = tree_case(tree, int(tree.right[node]), values, answers)
+    if np.isposinf(tree.threshold[node]):
+        # The split parts missing values from all others.
+        missing = exp.Is(this=value, expression=exp.Null())
+        return left if tree.missing_left[node] else branch([(missing, right)], left)
     threshold = number(float(tree.threshold[node]))
-    left = _case(tree, int(tree.left[node]), values, answers)
-    right = _case(tree, int(tree.right[node]), values, answers)
     # A comparison with NULL is not true: a missing value takes the ELSE.
     if tree.missing_left[node]:
         return branch([(exp.GT(this=value, expression=threshold), right)], left)
     return branch([(exp.LTE(this=value, expression=threshold), left)], right)
 
 
-def _balanced(terms: Sequence[exp.Expr], kind: type[exp.Binary]) -> exp.Expr:
+def balanced(terms: Sequence[exp.Expr], kind: type[exp.Binary]) -> exp.Expr:
     """Join terms as a balanced tree: a long chain would plan slowly and be refused."""
     if len(terms) == 1:
         return terms[0]
     middle = len(terms) // 2
-    left, right = _balanced(terms[:middle], kind), _balanced(terms[middle:], kind)
+    left, right = balanced(terms[:middle], kind), balanced(terms[middle:], kind)
     return exp.Paren(this=kind(this=left, expression=right))
 
 
@@ -240,7 +257,7 @@ class _Masks:
                 source = exp.column(f"word_{word}", table=f"{PREFIX}masks_{feature}")
                 fetched.setdefault(word, []).append(source)
         return {
-            f"{PREFIX}word_{word}": _balanced(items, exp.BitwiseAnd)
+            f"{PREFIX}word_{word}": balanced(items, exp.BitwiseAnd)
             for word, items in sorted(fetched.items())
         }
 
@@ -268,7 +285,7 @@ class _Masks:
                 padded[low:high] = [float(value) for value in own[:, output]]
                 found = call("list_extract", constants(padded, "double"), place.copy())
                 terms[output].append(found)
-        return [_balanced(items, exp.Add) for items in terms]
+        return [balanced(items, exp.Add) for items in terms]
 
 
 def _bits(start: int, stop: int, word: int) -> int:
