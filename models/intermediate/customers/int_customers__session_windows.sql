@@ -5,7 +5,7 @@ as_of_dates as (
 ),
 
 all_sessions as (
-    select * from {{ ref('int_sessions') }}
+    select * from {{ ref('int_sessions__described') }}
 ),
 
 orders as (
