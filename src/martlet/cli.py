@@ -53,6 +53,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from martlet.bqml import cli as bqml
 
             return int(bqml.run(options))
+        if options.command == "report":
+            from martlet.report import cli as report
+
+            project = None if options.database else _project(options.project_dir)
+            return int(report.run(options, project))
         from martlet.simulate import cli as simulate
 
         return int(simulate.run(options))
@@ -95,6 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     from martlet import models_cli
     from martlet.bqml import cli as bqml
     from martlet.export import add_arguments as export_arguments
+    from martlet.report import cli as report
     from martlet.simulate.cli import add_arguments
 
     models = commands.add_parser(
@@ -117,6 +123,14 @@ def _parser() -> argparse.ArgumentParser:
             "bqml",
             help="convert BigQuery ML SQL into dbt models",
             description="Turns BigQuery ML statements into models of a dbt project.",
+        )
+    )
+
+    report.add_arguments(
+        commands.add_parser(
+            "report",
+            help="write charts of the marts into one HTML file",
+            description='Writes one HTML file with charts; needs pip install "martlet[report]".',
         )
     )
 
