@@ -48,6 +48,8 @@ MODELS = (
     "int_sessions__described",
 )
 KEYS = ("cpu", "wall", "peak")
+#: DuckDB's memory_limit for the contenders that show what less memory costs.
+MEMORY_LIMITS = {"buckets_1300mb": "1300MB", "buckets_1gb": "1GB"}
 FIRST_DAY = 1_735_689_600_000_000
 DAY = 86_400_000_000
 COUNTED = {
@@ -429,6 +431,7 @@ def pandas(options: argparse.Namespace) -> None:
 CONTENDERS: dict[str, Callable[[argparse.Namespace], None]] = {
     "window": window,
     "buckets": buckets,
+    "buckets_1300mb": buckets,
     "buckets_1gb": buckets,
     "polars_streaming": polars,
     "polars_memory": polars,
@@ -488,7 +491,7 @@ def compare(options: argparse.Namespace) -> None:
         names = options.contenders if round_number % 2 == 0 else options.contenders[::-1]
         for name in names:
             output = options.folder / f"{name}.parquet"
-            memory = "1GB" if name == "buckets_1gb" else options.memory_limit
+            memory = MEMORY_LIMITS.get(name, options.memory_limit)
             command = [sys.executable, __file__, "--contender", name, "--output", str(output)]
             command += ["--folder", str(options.folder), "--events-file", str(options.events_file)]
             command += ["--memory-limit", memory, "--threads", str(options.threads)]

@@ -1,6 +1,22 @@
 {# Renders CTEs that join to the sessions of a CTE called `sessions` what their first event, their first
    campaign and the last event that named a customer say; they end with `described_sessions`. #}
 {% macro described_sessions() -%}
+{%- if is_incremental() -%}
+-- Read once for all the joins: there are few of them, in a table of all the past.
+touched_events as (
+    select * from {{ ref('int_events__marking_sessions') }}
+    where order_key in (
+        select first_key as order_key from sessions
+        union all
+        select traffic_key as order_key from sessions
+        union all
+        select customer_key_before as order_key from sessions
+        union all
+        select customer_key_until_end as order_key from sessions
+    )
+),
+
+{% endif -%}
 first_events as (
     select
         order_key,
@@ -12,18 +28,18 @@ first_events as (
         country_code,
         ip_address,
         user_agent
-    from {{ ref('int_events__marking_sessions') }}
+    from {{ _marking_events() }}
 ),
 
 campaign_events as (
     select order_key, traffic_source, traffic_medium, traffic_campaign
-    from {{ ref('int_events__marking_sessions') }}
+    from {{ _marking_events() }}
     where {{ carries_campaign() }}
 ),
 
 customer_events as (
     select order_key, customer_id
-    from {{ ref('int_events__marking_sessions') }}
+    from {{ _marking_events() }}
     where customer_id is not null
 ),
 
@@ -70,4 +86,8 @@ described_sessions as (
     left join customer_events as known_until_end
         on sessions.customer_key_until_end = known_until_end.order_key
 )
+{%- endmacro %}
+
+{% macro _marking_events() -%}
+    {{ 'touched_events' if is_incremental() else ref('int_events__marking_sessions') }}
 {%- endmacro %}

@@ -2,8 +2,8 @@
 {% macro forget_sessions_to_cut() -%}
     {%- if is_incremental() %}
     delete from {{ this }}
-    where session_id in (
-        select stored.session_id
+    where first_key in (
+        select stored.first_key
         from {{ this }} as stored
         inner join {{ ref('int_visitors__to_cut') }} as visitors
             on stored.visitor_id = visitors.visitor_id

@@ -9,12 +9,8 @@ crawlers as (
 
 user_agents as (
     select distinct user_agent, lower(user_agent) as lower_user_agent
-    from {{ ref('int_events__marking_sessions') }}
-    where
-        user_agent is not null
-        {%- if is_incremental() %}
-        and order_key in (select first_key from sessions)
-        {%- endif %}
+    from {{ _marking_events() }}
+    where user_agent is not null
 ),
 
 -- A pattern may stand in names that are no crawler's, such as the phone maker Cubot for "bot".

@@ -6,6 +6,6 @@
 
 {% macro _stored_model(name, schema) -%}
     {{ return(api.Relation.create(
-        database=target.database, schema=generate_schema_name(schema, none) | trim, identifier=name
+        database=target.get('database'), schema=generate_schema_name(schema, none) | trim, identifier=name
     )) }}
 {%- endmacro %}

@@ -19,20 +19,17 @@ stored_sessions as (
 
 sessions_before as (
     select
-        stored_sessions.visitor_id,
-        max(stored_sessions.first_key) as resume_key
+        stored_sessions.*,
+        row_number() over (
+            partition by stored_sessions.visitor_id order by stored_sessions.first_key desc
+        ) as recency
     from stored_sessions
     inner join new_buckets on stored_sessions.visitor_id = new_buckets.visitor_id
     where stored_sessions.first_key < new_buckets.first_new_key
-    group by stored_sessions.visitor_id
 ),
 
 resumed as (
-    select stored_sessions.*
-    from stored_sessions
-    inner join sessions_before
-        on stored_sessions.first_key = sessions_before.resume_key
-        and stored_sessions.visitor_id = sessions_before.visitor_id
+    select * from sessions_before where recency = 1
 ),
 
 final as (
