@@ -117,7 +117,8 @@ class ModelStore:
         """Return every version, oldest first, as plain values (JSON columns as text)."""
         if not self.exists():
             return []
-        names = [name for name in COLUMNS if name in self._columns(self.name)]
+        present = set(self._columns(self.name))
+        names = [name for name in COLUMNS if name in present]
         listed = ", ".join(identifier(name) for name in names)
         rows = self.con.execute(
             f"select {listed} from {self.relation} order by model_version"

@@ -126,11 +126,14 @@ class Explanation:
         score before any link function (log-odds).
     steps
         Steps that the shares need, as in `Scoring`.
+    rows
+        Most rows that a global explanation averages over, drawn with a fixed seed; None is all.
     """
 
     baselines: tuple[float, ...]
     attributions: tuple[Mapping[str, exp.Expr], ...]
     steps: tuple[Mapping[str, exp.Expr], ...] = ()
+    rows: int | None = None
 
 
 @dataclass(frozen=True)

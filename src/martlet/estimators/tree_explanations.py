@@ -35,6 +35,9 @@ from martlet.sqltext import PREFIX, ROWS, array, call, column, integer, number, 
 
 __all__ = ["MOST_ANSWERS", "explain_trees"]
 
+#: A global explanation reads as many rows as come to about so many answers, at least 100.
+_GLOBAL_ANSWERS = 10_000_000
+
 #: Beyond so many answers (leaves times inputs asked on a path) a model is not explained.
 MOST_ANSWERS = 100_000
 
@@ -92,7 +95,8 @@ def explain_trees(
             ]
             found[block.name] = total(terms)
         attributions.append(found)
-    return Explanation(tuple(expected), tuple(attributions), steps)
+    rows = max(100, _GLOBAL_ANSWERS // max(1, depth * len(paths)))
+    return Explanation(tuple(expected), tuple(attributions), steps, rows)
 
 
 def _expectation(tree: Tree) -> Array:
@@ -111,19 +115,22 @@ def _paths(tree: Tree) -> list[Path]:
     found: list[Path] = []
     start: dict[int, tuple[float, float, bool, float]] = {}
     stack: list[tuple[int, dict[int, tuple[float, float, bool, float]]]] = [(0, start)]
+    features, thresholds = tree.feature.tolist(), tree.threshold.tolist()
+    missings, covers = tree.missing_left.tolist(), tree.cover.tolist()
+    lefts, rights = tree.left.tolist(), tree.right.tolist()
     while stack:
         node, asked = stack.pop()
-        feature = int(tree.feature[node])
+        feature = features[node]
         if feature < 0:
             found.append((tuple(asked), list(asked.values()), tree.values[node]))
             continue
         low, high, missing, share = asked.get(feature, (-np.inf, np.inf, True, 1.0))
-        threshold, missing_left = float(tree.threshold[node]), bool(tree.missing_left[node])
-        for child, goes_left in ((tree.left[node], True), (tree.right[node], False)):
-            part = max(float(tree.cover[child] / tree.cover[node]), 1e-15)
+        threshold, missing_left = thresholds[node], missings[node]
+        for child, goes_left in ((lefts[node], True), (rights[node], False)):
+            part = max(covers[child] / covers[node], 1e-15)
             bounds = (low, min(high, threshold)) if goes_left else (max(low, threshold), high)
             passes = missing and missing_left == goes_left
-            stack.append((int(child), asked | {feature: (*bounds, passes, share * part)}))
+            stack.append((child, asked | {feature: (*bounds, passes, share * part)}))
     return found
 
 

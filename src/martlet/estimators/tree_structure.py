@@ -61,13 +61,14 @@ class Tree:
     @property
     def leaves(self) -> list[int]:
         """The leaves, from left to right."""
+        features, lefts, rights = self.feature.tolist(), self.left.tolist(), self.right.tolist()
         found, stack = [], [0]
         while stack:
             node = stack.pop()
-            if self.feature[node] < 0:
+            if features[node] < 0:
                 found.append(node)
             else:
-                stack += [int(self.right[node]), int(self.left[node])]
+                stack += [rights[node], lefts[node]]
         return found
 
 

@@ -203,10 +203,10 @@ def global_explanation(
     names = [list(shares) for shares in explanation.attributions]
     values = [array(shares.values()) for shares in explanation.attributions]
     attributions = PREFIX + "attributions"
-    chain = Chain(
-        [*fitted.scoring.steps, *explanation.steps, {attributions: array(values)}],
-        f"select * from {rows}",
-    )
+    drawn = f"select * from {rows}"
+    if explanation.rows:
+        drawn += f" using sample reservoir({explanation.rows} rows) repeatable (1)"
+    chain = Chain([*fitted.scoring.steps, *explanation.steps, {attributions: array(values)}], drawn)
     terms = ", ".join(
         f"avg(abs({PREFIX}rows.{attributions}[{output}][{place}]))"
         for output, features in enumerate(names, start=1)

@@ -130,19 +130,21 @@ class _Nodes:
         base = len(self.features) + 1
         self.roots.append(base)
         queue, levels = [0], [0]
+        features, thresholds = tree.feature.tolist(), tree.threshold.tolist()
+        lefts, rights = tree.left.tolist(), tree.right.tolist()
+        missings, leaf_values = tree.missing_left.tolist(), tree.values.T.tolist()
         for place, node in enumerate(queue):
-            inner = tree.feature[node] >= 0
+            inner = features[node] >= 0
             if inner:
-                missing_right = not tree.missing_left[node]
-                self.features.append(places[int(tree.feature[node])] + 1 + int(missing_right))
-                self.thresholds.append(float(tree.threshold[node]))
+                self.features.append(places[features[node]] + 1 + int(not missings[node]))
+                self.thresholds.append(thresholds[node])
                 self.lefts.append(base + len(queue))
-                queue += [int(tree.left[node]), int(tree.right[node])]
+                queue += [lefts[node], rights[node]]
                 levels += [levels[place] + 1] * 2
             else:
                 self.features.append(1)
                 self.thresholds.append(float("inf"))
                 self.lefts.append(base + place)
             for output, values in enumerate(self.values):
-                values.append(0.0 if inner else float(tree.values[node, output]))
+                values.append(0.0 if inner else leaf_values[output][node])
         self.depth = max(self.depth, *levels)
