@@ -24,7 +24,7 @@ TREES = {
     # name: (trees, leaves, levels, most that is wanted)
     "50x15": (50, 15, None, 0.7),
     "100x31": (100, 31, None, 1.6),
-    "deep13": (30, 1000, 13, 2.5),
+    "deep13": (20, 200, 13, 2.5),
 }
 
 

@@ -30,7 +30,7 @@ from sqlglot import exp
 from martlet.encoding import Encoding
 from martlet.estimators.base import Explanation
 from martlet.estimators.tree_structure import Tree
-from martlet.scoring.tree_bins import constants
+from martlet.scoring.tree_constants import constants
 from martlet.sqltext import PREFIX, ROWS, array, call, column, integer, number, render, total
 
 __all__ = ["MOST_ANSWERS", "explain_trees"]

@@ -9,23 +9,7 @@ from sqlglot import exp
 
 from martlet.sqltext import PREFIX, ROWS, identifier, render
 
-__all__ = ["Chain", "Step", "fill", "inputs"]
-
-
-class Step(dict[str, exp.Expr]):
-    """Named expressions that also need small tables of constants.
-
-    Parameters
-    ----------
-    named : mapping of str to expression
-        Expressions by name.
-    joins : sequence of sqlglot.expressions.Join
-        Left joins that find exactly one row for each row.
-    """
-
-    def __init__(self, named: Mapping[str, exp.Expr], joins: Sequence[exp.Join] = ()) -> None:
-        super().__init__(named)
-        self.joins = tuple(joins)
+__all__ = ["Chain", "fill", "inputs"]
 
 
 class Chain:
@@ -51,9 +35,9 @@ class Chain:
             named = ", ".join(
                 f"{render(value)} as {identifier(name)}" for name, value in step.items()
             )
-            joins = "".join(" " + render(join) for join in getattr(step, "joins", ()))
-            source = f"{PREFIX}{place - 1} as {ROWS}{joins}"
-            parts.append(f"{PREFIX}{place} as (select {ROWS}.*, {named} from {source})")
+            parts.append(
+                f"{PREFIX}{place} as (select {ROWS}.*, {named} from {PREFIX}{place - 1} as {ROWS})"
+            )
         #: ``with ...``: goes before a select.
         self.scored = "with " + ", ".join(parts)
         #: What the select reads from.

@@ -15,8 +15,7 @@ import sqlglot
 from sqlglot import exp
 
 from martlet.estimators.tree_structure import Tree
-from martlet.scoring.chain import Step
-from martlet.scoring.tree_bins import constants
+from martlet.scoring.tree_constants import constants
 from martlet.sqltext import PREFIX, ROWS, array, call, column, integer, number
 
 __all__ = ["walk_trees"]
@@ -27,7 +26,7 @@ _LISTS = {name: f'{ROWS}."{PREFIX}{name}"' for name in ("features", "thresholds"
 
 def walk_trees(
     trees: Sequence[Tree], values: dict[int, exp.Expr], baselines: Sequence[float]
-) -> tuple[list[Step], list[exp.Expr]]:
+) -> tuple[list[dict[str, exp.Expr]], list[exp.Expr]]:
     """Compile an ensemble.
 
     Parameters
@@ -41,7 +40,7 @@ def walk_trees(
 
     Returns
     -------
-    steps : list of Step
+    steps : list of dict
         What to compute first.
     scores : list of sqlglot expression
         One an output, over the last step.
@@ -74,8 +73,8 @@ def walk_trees(
         whole = exp.Coalesce(this=call("list_sum", taken), expressions=[number(0.0)])
         scores.append(exp.Add(this=number(baseline), expression=whole))
     steps = [
-        Step({PREFIX + name: value for name, value in lists.items()}),
-        Step({PREFIX + "leaves": _moved(nodes.depth)}),
+        {PREFIX + name: value for name, value in lists.items()},
+        {PREFIX + "leaves": _moved(nodes.depth)},
     ]
     return steps, scores
 
