@@ -34,7 +34,7 @@
         {% do _check_number('martlet_retention_holdout_share', 0, 0.9) %}
         {% do _check_date('martlet_as_of_date') %}
         {% do _check_whole_number('martlet_lifetime_value_burn_in_days', 0, 36500) %}
-        {% do _check_share('martlet_discount_rate') %}
+        {% do _check_number('martlet_discount_rate', 0, 1) %}
         {% do _check_currency('martlet_currency') %}
         {% do _check_time_zone('martlet_time_zone') %}
         {% do _check_hash_key() %}
@@ -91,8 +91,11 @@
 
 {% macro _check_number(name, lowest, highest) %}
     {% set value = var(name) %}
-    {% if value is not number or value is boolean or value < 0 or value > 1 %}
-        {% do _setting_error(name, "is '" ~ value ~ "'", 'It must be a number from 0 to 1, without quotes.') %}
+    {% if value is not number or value is boolean or value < lowest or value > highest %}
+        {% do _setting_error(
+            name, "is '" ~ value ~ "'",
+            'It must be a number from ' ~ lowest ~ ' to ' ~ highest ~ ', without quotes.'
+        ) %}
     {% endif %}
 {% endmacro %}
 
