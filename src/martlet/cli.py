@@ -49,6 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from martlet import export
 
             return export.run(options, _project(options.project_dir))
+        if options.command == "lookers":
+            from martlet import lookers_cli
+
+            return lookers_cli.run(options, _project(None))
         if options.command == "bqml":
             from martlet.bqml import cli as bqml
 
@@ -97,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--project-dir", type=Path, help="folder with dbt_project.yml")
         command.add_argument("--target", "-t", help="target of profiles/profiles.yml")
 
-    from martlet import models_cli
+    from martlet import lookers_cli, models_cli
     from martlet.bqml import cli as bqml
     from martlet.export import add_arguments as export_arguments
     from martlet.report import cli as report
@@ -118,6 +122,13 @@ def _parser() -> argparse.ArgumentParser:
         ),
     )
     export_arguments(exported)
+    lookers_cli.add_arguments(
+        commands.add_parser(
+            "lookers",
+            help="review, approve and export addresses that look and never buy",
+            description="Works with the looker list of the built database.",
+        )
+    )
     bqml.add_arguments(
         commands.add_parser(
             "bqml",

@@ -12,6 +12,10 @@ event_checks as (
     select * from {{ ref('int_data_quality__event_checks') }}
 ),
 
+address_checks as (
+    select * from {{ ref('int_data_quality__address_checks') }}
+),
+
 sessions as (
     select * from {{ ref('fct_sessions') }}
 ),
@@ -42,6 +46,13 @@ whole_entity_checks as (
         checked_count,
         affected_count
     from event_checks
+    union all
+    select
+        check_name,
+        entity,
+        checked_count,
+        affected_count
+    from address_checks
     union all
     select
         'quarantined_sessions' as check_name,
