@@ -6,37 +6,9 @@
         {% do _check_profile() %}
         {% do _check_known_vars() %}
         {% do active_connectors() %}
-        {% do _check_choice('martlet_session_rule', ['ga4', 'ga360', 'custom']) %}
-        {% do _check_whole_number('martlet_session_timeout_minutes', 1, 1440) %}
-        {% do _check_whole_number('martlet_session_max_hours', 1, 8760) %}
-        {% do _check_whole_number('martlet_session_max_events', 1, 1000000000) %}
-        {% do _check_whole_number('martlet_as_of_months', 0, 600) %}
-        {% do _check_whole_number('martlet_cart_expiry_days', 1, 365) %}
-        {% do _check_whole_number('martlet_attribution_lookback_days', 1, 365) %}
-        {% do _check_whole_number('martlet_attribution_half_life_days', 1, 365) %}
-        {% do _check_whole_number('martlet_basket_max_items', 2, 1000000) %}
-        {% do _check_whole_number('martlet_basket_suggestions', 1, 10) %}
-        {% do _check_whole_number('martlet_sequence_max_gap', 1, 1000) %}
-        {% do _check_number('martlet_sequence_decay', 0, 1) %}
-        {% do _check_whole_number('martlet_sequence_min_customers', 1, 1000000000) %}
-        {% do _check_whole_number('martlet_looker_window_days', 7, 365) %}
-        {% do _check_whole_number('martlet_looker_outcome_days', 1, 365) %}
-        {% do _check_number('martlet_looker_cost_per_hit', 0, 1000) %}
-        {% do _check_number('martlet_looker_order_margin_share', 0, 1) %}
-        {% do _check_whole_number('martlet_looker_expiry_days', 1, 90) %}
-        {% do _check_whole_number('martlet_looker_max_entries', 0, 10000000) %}
-        {% do _check_whole_number('martlet_churn_horizon_days', 0, 3650) %}
-        {% do _check_whole_number('martlet_churn_active_days', 1, 3650) %}
-        {% do _check_whole_number('martlet_retention_response_days', 1, 365) %}
-        {% do _check_number('martlet_retention_contact_cost', 0, 1000000) %}
-        {% do _check_number('martlet_retention_offer_cost', 0, 1000000) %}
-        {% do _check_number('martlet_retention_success_rate', 0, 1) %}
-        {% do _check_number('martlet_retention_holdout_share', 0, 0.9) %}
-        {% do _check_date('martlet_as_of_date') %}
-        {% do _check_whole_number('martlet_lifetime_value_burn_in_days', 0, 36500) %}
-        {% do _check_number('martlet_discount_rate', 0, 1) %}
-        {% do _check_currency('martlet_currency') %}
-        {% do _check_time_zone('martlet_time_zone') %}
+        {% for name, check in _settings().items() if check is not none %}
+            {% do _check_setting(name, *check) %}
+        {% endfor %}
         {% do _check_hash_key() %}
         {% do check_session_state() %}
     {% endif %}
@@ -49,28 +21,65 @@
     ) %}
 {% endmacro %}
 
+{# Every setting and what holds for it, in the order of dbt_project.yml; those without a check here are checked
+   where they are used. #}
+{% macro _settings() %}
+    {{ return({
+        'martlet_connector': none,
+        'martlet_raw_path': none,
+        'martlet_connector_entities': none,
+        'martlet_currency': ['currency'],
+        'martlet_time_zone': ['time_zone'],
+        'martlet_as_of_date': ['date'],
+        'martlet_as_of_months': ['whole_number', 0, 600],
+        'martlet_lifetime_value_burn_in_days': ['whole_number', 0, 36500],
+        'martlet_discount_rate': ['number', 0, 1],
+        'martlet_session_rule': ['choice', ['ga4', 'ga360', 'custom']],
+        'martlet_session_timeout_minutes': ['whole_number', 1, 1440],
+        'martlet_session_max_hours': ['whole_number', 1, 8760],
+        'martlet_session_max_events': ['whole_number', 1, 1000000000],
+        'martlet_cart_expiry_days': ['whole_number', 1, 365],
+        'martlet_attribution_lookback_days': ['whole_number', 1, 365],
+        'martlet_attribution_half_life_days': ['whole_number', 1, 365],
+        'martlet_basket_max_items': ['whole_number', 2, 1000000],
+        'martlet_basket_suggestions': ['whole_number', 1, 10],
+        'martlet_sequence_max_gap': ['whole_number', 1, 1000],
+        'martlet_sequence_decay': ['number', 0, 1],
+        'martlet_sequence_min_customers': ['whole_number', 1, 1000000000],
+        'martlet_looker_window_days': ['whole_number', 7, 365],
+        'martlet_looker_outcome_days': ['whole_number', 1, 365],
+        'martlet_looker_cost_per_hit': ['number', 0, 1000],
+        'martlet_looker_order_margin_share': ['number', 0, 1],
+        'martlet_looker_expiry_days': ['whole_number', 1, 90],
+        'martlet_looker_max_entries': ['whole_number', 0, 10000000],
+        'martlet_churn_horizon_days': ['whole_number', 0, 3650],
+        'martlet_churn_active_days': ['whole_number', 1, 3650],
+        'martlet_retention_contact_cost': ['number', 0, 1000000],
+        'martlet_retention_offer_cost': ['number', 0, 1000000],
+        'martlet_retention_success_rate': ['number', 0, 1],
+        'martlet_retention_holdout_share': ['number', 0, 0.9],
+        'martlet_retention_response_days': ['whole_number', 1, 365],
+    }) }}
+{% endmacro %}
+
 {# dbt accepts any name in --vars without a word; a typing error would silently leave the default in force. #}
 {% macro _check_known_vars() %}
-    {% set known = [
-        'martlet_lifetime_value_burn_in_days', 'martlet_discount_rate',
-        'martlet_connector', 'martlet_raw_path', 'martlet_connector_entities', 'martlet_currency',
-        'martlet_time_zone', 'martlet_as_of_date', 'martlet_as_of_months', 'martlet_session_rule',
-        'martlet_session_timeout_minutes', 'martlet_session_max_hours', 'martlet_session_max_events',
-        'martlet_cart_expiry_days', 'martlet_attribution_lookback_days',
-        'martlet_attribution_half_life_days',
-        'martlet_basket_max_items', 'martlet_basket_suggestions',
-        'martlet_sequence_max_gap', 'martlet_sequence_decay', 'martlet_sequence_min_customers',
-        'martlet_looker_window_days', 'martlet_looker_outcome_days', 'martlet_looker_cost_per_hit',
-        'martlet_looker_order_margin_share', 'martlet_looker_expiry_days', 'martlet_looker_max_entries',
-        'martlet_churn_horizon_days', 'martlet_churn_active_days', 'martlet_retention_contact_cost',
-        'martlet_retention_offer_cost', 'martlet_retention_success_rate',
-        'martlet_retention_holdout_share', 'martlet_retention_response_days',
-    ] %}
+    {% set known = _settings().keys() | list %}
     {% for name in (invocation_args_dict.get('vars') or {}) %}
         {% if name.startswith('martlet') and name not in known %}
             {% do _setting_error(name, 'does not exist', 'Known settings: ' ~ known | join(', ') ~ '.') %}
         {% endif %}
     {% endfor %}
+{% endmacro %}
+
+{% macro _check_setting(name, kind, first=none, second=none) %}
+    {% if kind == 'choice' %}{% do _check_choice(name, first) %}
+    {% elif kind == 'whole_number' %}{% do _check_whole_number(name, first, second) %}
+    {% elif kind == 'number' %}{% do _check_number(name, first, second) %}
+    {% elif kind == 'date' %}{% do _check_date(name) %}
+    {% elif kind == 'currency' %}{% do _check_currency(name) %}
+    {% elif kind == 'time_zone' %}{% do _check_time_zone(name) %}
+    {% endif %}
 {% endmacro %}
 
 {% macro _check_choice(name, choices) %}

@@ -198,7 +198,7 @@ def test_every_public_macro_has_a_file_and_a_description() -> None:
 def test_known_settings_are_those_of_the_project_file() -> None:
     project = yaml.safe_load((PROJECT / "dbt_project.yml").read_text())
     text = (PROJECT / "macros" / "project" / "check_settings.sql").read_text()
-    listed = re.findall(r"'(martlet_\w+)'", text.split("set known = [")[1].split("]")[0])
+    listed = re.findall(r"^        '(martlet_\w+)':", text, flags=re.MULTILINE)
     assert sorted(listed) == sorted(project["vars"])
 
 
