@@ -39,7 +39,7 @@
             address_text,
             given_length,
             plain_text,
-            case when {{ text_matches('plain_text', dotted ~ '$') }}
+            case when {{ text_matches('plain_text', '(^|:)' ~ dotted ~ '$') }}
                 then {{ text_replace_all('plain_text', '^.*:', '') }}
             end as dotted_text,
             case
@@ -58,7 +58,7 @@
             colon_text,
             nullif(split_part(colon_text, '::', 1), '') as head,
             nullif(split_part(colon_text, '::', 2), '') as tail,
-            contains(colon_text, '::') as is_shortened
+            length(colon_text) - length(replace(colon_text, '::', '')) = 2 as is_shortened
         from separated
     ),
 
@@ -83,7 +83,7 @@
                     {{ text_replace_all("repeat('0:', missing_count)", ':$', '') }},
                     tail
                 )
-                when not is_shortened then colon_text
+                when not contains(colon_text, '::') then colon_text
             end as full_text
         from counted
     ),
@@ -96,8 +96,6 @@
             colon_text is not null as has_colon,
             case when
                 {{ text_matches('full_text', '^([0-9a-f]{1,4}:){7}[0-9a-f]{1,4}$') }}
-                -- Two shortenings leave an empty group, which the pattern refuses; this one is left over.
-                and not contains(full_text, '::')
                 then full_text
             end as full_text
         from expanded
