@@ -532,3 +532,36 @@ def test_tables_that_open_mid_life_are_told_and_burn_in_helps() -> None:
     assert not later["is_left_truncated"]
     assert later["mean_dropout"] == pytest.approx(found["mean_dropout_after_burn_in"], rel=0.02)
     assert abs(later["mean_dropout"] - 0.2) < abs(found["mean_dropout"] - 0.2)
+
+
+def test_planted_process_of_the_simulated_shop_is_found_again(tmp_path: Path) -> None:
+    """Regular orders of 3,000 customers, as raw rows and truth have them."""
+    from martlet.cli import main
+
+    assert main(["simulate", "--customers", "3000", "--truth", "--output", str(tmp_path)]) == 0
+    con = connect()
+    con.execute(
+        f"""
+        create table h as
+        with days as (
+            select distinct r.customer_id as c, cast(left(r.created_at, 10) as date) as d
+            from '{tmp_path}/raw_orders.parquet' r
+            inner join '{tmp_path}/truth/truth_orders.parquet' t using (order_id)
+            where t.kind = 'regular' and r.customer_id is not null
+                and try_cast(left(r.created_at, 10) as date) between '2020-01-01' and '2029-12-31')
+        select c as customer_id, count(*) - 1 as frequency, max(d) - min(d) as recency,
+            (select max(d) from days) - min(d) as age
+        from days group by c
+        """
+    )
+    fit(con, "m", "from h", model_type="bg_nbd", entity_cols=["customer_id"])
+    found = rows(con, "from m_fits()")[0]
+    names = {"r": "bgnbd_r", "alpha": "bgnbd_alpha", "a": "bgnbd_a", "b": "bgnbd_b"}
+    planted = dict(
+        con.execute(
+            f"select name, value from '{tmp_path}/truth/truth_parameters.parquet'"
+        ).fetchall()
+    )
+    for name, truth in names.items():
+        gap = abs(found[name] - planted[truth]) / found[f"{name}_standard_error"]
+        assert gap < 3, f"{name} is {gap:.1f} standard errors off"

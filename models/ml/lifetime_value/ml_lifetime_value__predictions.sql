@@ -97,7 +97,7 @@ predictions as (
             as expected_margin_365_days_amount,
         model_version,
         spend_model_version,
-        cast({{ dbt.current_timestamp() }} as timestamp) as predicted_at
+        {{ build_timestamp() }} as predicted_at
     from joined
     -- The data of the first dates may be too thin for a fit.
     where predicted_alive_probability is not null

@@ -66,11 +66,22 @@ def _histories(columns: HistoryColumns) -> str:
         for name in (columns.frequency, columns.recency, columns.age)
     )
     p = PREFIX
-    return f"""
+    head = f"""
 {p}rows as (
     select *, {as_of} as {p}date, {cohort} as {p}cohort, {x} as {p}x, {t} as {p}t, {age} as {p}age
     from query_table(input)
-),
+)"""
+    chosen = f"""{p}f.as_of_date as {p}fit_date, {p}f.set_number as {p}set,
+        {p}f.predicting_family as {p}family,
+        {p}f.r as {p}r, {p}f.alpha as {p}alpha, {p}f.a as {p}a, {p}f.b as {p}b,
+        {p}f.s as {p}s, {p}f.beta as {p}beta,
+        case when {p}f.predicting_family = 'mbg_nbd' then 1 else 0 end as {p}first"""
+    if not columns.as_of and not columns.cohorts:
+        # One fit answers all rows: nothing to look up.
+        return f"""{head},
+{p}fits as (select {chosen} from {{part:fits}} as {p}f where {p}f.is_chosen),
+{p}joined as (select r.*, f.* from {p}rows as r cross join {p}fits as f)"""
+    return f"""{head},
 {p}keys as (select distinct {p}date, {p}cohort from {p}rows),
 -- The latest fit that knows nothing from after the row's date; a cohort's own before that of all.
 {p}sets as (
@@ -83,14 +94,7 @@ def _histories(columns: HistoryColumns) -> str:
         and (f.cohort is null or f.cohort = k.{p}cohort)
     group by k.{p}date, k.{p}cohort
 ),
-{p}fits as (
-    select {p}date, {p}cohort, {p}f.as_of_date as {p}fit_date, {p}f.set_number as {p}set,
-        {p}f.predicting_family as {p}family,
-        {p}f.r as {p}r, {p}f.alpha as {p}alpha, {p}f.a as {p}a, {p}f.b as {p}b,
-        {p}f.s as {p}s, {p}f.beta as {p}beta,
-        case when {p}f.predicting_family = 'mbg_nbd' then 1 else 0 end as {p}first
-    from {p}sets
-),
+{p}fits as (select {p}date, {p}cohort, {chosen} from {p}sets),
 {p}joined as (
     select r.*, f.* exclude ({p}date, {p}cohort)
     from {p}rows as r
