@@ -17,6 +17,7 @@ from sqlglot import exp
 from martlet import __version__
 from martlet.errors import MartletError
 from martlet.estimators.base import Estimator, Label
+from martlet.leakage import refuse_later_columns
 from martlet.options import Options
 from martlet.schema import Feature, check_names, features_of, find_column, read_features
 from martlet.split import HASH, SPLIT, Split, plan_split, row_hash
@@ -184,6 +185,8 @@ def prepare_rows(
         f"order by {HASH}"
     )
     con.execute(f"drop table {raw}")
+    if options.get("as_of_col"):
+        refuse_later_columns(con, table, options["as_of_col"], columns, _dated_otherwise(options))
     counts = dict(con.execute(f"select {SPLIT}, count(*) from {table} group by 1").fetchall())
     reserved_columns = [*roles, *([label_name] if label_name else [])]
     made: list[TransformedColumn] = []
@@ -203,6 +206,11 @@ def prepare_rows(
     return PreparedRows(
         table, columns, features, label, split, counts, shortage, tuple(notices), transform, read
     )
+
+
+def _dated_otherwise(options: Options) -> list[str]:
+    """Columns that may be later than the as-of date: the label and what only splits."""
+    return [*options.get("input_label_cols", ()), *filter(None, [options.get("data_split_col")])]
 
 
 def _transformed_features(

@@ -108,16 +108,11 @@ class ModelStore:
         )
         self._make_table(self.name, COLUMNS)
 
-    def exists(self) -> bool:
-        """Whether there is a fitted-model relation."""
-        columns = set(self._columns(self.name)) if self._kind(self.name) == "BASE TABLE" else set()
-        return {"model_version", "is_champion"} <= columns
-
     def versions(self) -> list[dict[str, Any]]:
         """Return every version, oldest first, as plain values (JSON columns as text)."""
-        if not self.exists():
-            return []
         present = set(self._columns(self.name))
+        if not {"model_version", "is_champion"} <= present:
+            return []
         names = [name for name in COLUMNS if name in present]
         listed = ", ".join(identifier(name) for name in names)
         rows = self.con.execute(

@@ -213,3 +213,32 @@ def test_a_failing_fit_leaves_everything_as_it_was(con):
     con.execute("rollback")
     assert (rows(con, "from line"), rows(con, "from line_weights()")) == before
     assert len(rows(con, "from line_predict('training')")) == 400
+
+
+AS_OF = "date '2025-01-01' + id::int as as_of_date, x, n, y"
+
+
+@pytest.mark.parametrize(
+    ("column", "config"),
+    [
+        ("date '2025-01-02' + id::int as seen_on", {}),
+        ("(date '2025-01-01' + id::int)::timestamp + interval 1 second as seen_at", {}),
+        ("date '2025-01-02' + id::int as seen_on", {"entity_cols": ["seen_on"]}),
+        ("case when id = 7 then date '2026-12-31' end as seen_on", {}),
+    ],
+)
+def test_a_column_later_than_the_as_of_date_is_refused(con, column, config):
+    sql = f"select {AS_OF}, {column} from training"
+    match = r"'seen_\w+' is later than 'as_of_date' \(as_of_col\) in [\d,]+ of 400 rows"
+    refuse(con, match, sql, **LINE, **config, as_of_col="as_of_date")
+
+
+def test_the_guard_lets_pass_what_was_known_and_what_only_splits(con):
+    seen = "(date '2025-01-01' + id::int)::timestamp as seen_at, date '2030-01-01' as split_on"
+    split = {"data_split_method": "SEQ", "data_split_col": "split_on"}
+    sql = f"select {AS_OF}, {seen} from training"
+    outcome = fit(con, "line", sql, **(LINE | split), as_of_col="as_of_date")
+    assert outcome.status == "trained"
+    # Without as_of_col nothing is known of the order of time.
+    late = f"select {AS_OF}, date '2030-01-01' as seen_on from training"
+    assert fit(con, "free", late, **LINE, entity_cols=["as_of_date"]).status == "trained"

@@ -110,6 +110,8 @@ models:
       - ml_prediction_equals_python: {name: python_bad, arguments: {tolerance: -1}}
   - name: line
     data_tests:
+      - ml_not_worse_than_baseline: {name: mean_bad, arguments: {metric: mean_squared_error, baseline: mean, margin: 1000}}
+      - ml_not_worse_than_baseline: {name: previous_far_better, arguments: {metric: r2_score, baseline: previous_version, margin: 1.5}}
       - ml_not_worse_than_baseline: {name: mean_ok, arguments: {metric: mean_squared_error, baseline: mean}}
   - name: scored
     data_tests:
@@ -230,6 +232,12 @@ def test_the_second_run_fits_nothing_and_a_failing_fit_leaves_the_champion(built
     assert "version 2 stays challenger: worse: mean_squared_error" in said
     after = small.query("select * from line where model_version = 1")
     assert [row[:1] for row in after] == [row[:1] for row in before]
-    status, said = small.run("run", "--select", "line", "--full-refresh")
-    assert status == {"line": "success"}
+    # There was no previous version to be far better than; now there is.
+    assert built[0]["previous_far_better"] == "pass"
+    status, said = small.run("build", "--select", "line", "--full-refresh")
+    assert (status["line"], status["previous_far_better"], status["mean_ok"]) == (
+        "success",
+        "fail",
+        "pass",
+    )
     assert "--full-refresh" in said

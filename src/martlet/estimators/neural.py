@@ -33,12 +33,18 @@ _NETWORK = (
     Option("early_stop", True, "boolean"),
     Option("min_rel_progress", 0.01, "number", low=0),
     Option(
-        "activation_fn", "RELU", "choice", ("RELU", "SIGMOID", "TANH", "IDENTITY"), tunable=True
+        "activation_fn",
+        "RELU",
+        "choice",
+        ("RELU", "RELU6", "CRELU", "ELU", "SELU", "SIGMOID", "TANH", "IDENTITY"),
+        tunable=True,
     ),
     Option("batch_size", None, "integer", low=1, tunable=True),
     Option("hidden_units", None, "numbers", low=1, high=4096, tunable=True),
     Option("learn_rate", 0.001, "number", low=0, tunable=True),
-    Option("optimizer", "ADAM", "choice", ("ADAM", "SGD"), tunable=True),
+    Option(
+        "optimizer", "ADAM", "choice", ("ADAM", "ADAGRAD", "FTRL", "RMSPROP", "SGD"), tunable=True
+    ),
     Option("l2_reg", 0.0, "number", low=0, tunable=True),
     Option("l1_reg", 0.0, "number", low=0, ignored="the network has an L2 penalty only"),
     Option("dropout", 0.0, "number", low=0, high=1, ignored="the network has no dropout"),
@@ -49,6 +55,16 @@ _NETWORK = (
 )
 
 _ACTIVATIONS = {"RELU": "relu", "SIGMOID": "logistic", "TANH": "tanh", "IDENTITY": "identity"}
+
+
+def _stand_ins(options: Options) -> list[str]:
+    """Say which of BigQuery's choices scikit-learn does not have, and what it does instead."""
+    notices = []
+    if options["activation_fn"] not in _ACTIVATIONS:
+        notices.append(f"activation_fn {options['activation_fn']} is not there: RELU stands in")
+    if options["optimizer"] not in ("ADAM", "SGD"):
+        notices.append(f"optimizer {options['optimizer']} is not there: ADAM stands in")
+    return notices
 
 
 class _Neural(Estimator):
@@ -64,8 +80,8 @@ class _Neural(Estimator):
         default = max(1, min(128, rows // (10 * (training.encoding.width + outputs))))
         return {
             "hidden_layer_sizes": tuple(options["hidden_units"] or (default,)),
-            "activation": _ACTIVATIONS[options["activation_fn"]],
-            "solver": options["optimizer"].lower(),
+            "activation": _ACTIVATIONS.get(options["activation_fn"], "relu"),
+            "solver": "sgd" if options["optimizer"] == "SGD" else "adam",
             "alpha": options["l2_reg"],
             "batch_size": min(options["batch_size"] or 32, rows),
             "learning_rate_init": options["learn_rate"] or 1e-3,
@@ -116,6 +132,7 @@ class NeuralRegressor(_Neural):
 
         matrix, target = training.dense("train"), training.targets("train")
         centre, scale = float(target.mean()), float(target.std()) or 1.0
+        notices = _stand_ins(training.options)
         model = MLPRegressor(**self._settings(training, 1))
         has_eval = bool(training.rows.get("eval"))
         other: Any = training.dense("eval") if has_eval else None
@@ -140,7 +157,7 @@ class NeuralRegressor(_Neural):
         score = exp.Add(this=scaled, expression=number(centre))
         parameters = self._parameters(model, training) | {"centre": centre, "scale": scale}
         scoring = Scoring("score", (*steps, {PREFIX + "score": score}))
-        return Fitted(parameters, scoring, course, python=predict)
+        return Fitted(parameters, scoring, course, notices=notices, python=predict)
 
 
 class NeuralClassifier(_Neural):
@@ -158,6 +175,7 @@ class NeuralClassifier(_Neural):
         classes = len(training.label.classes)
         matrix, target = training.dense("train"), training.targets("train").astype(int)
         weight = row_weights(training.options, training.label, target)
+        notices = _stand_ins(training.options)
         model = MLPClassifier(**self._settings(training, classes))
         seen = other = other_target = None
         if training.rows.get("eval"):
@@ -186,11 +204,15 @@ class NeuralClassifier(_Neural):
         parameters = self._parameters(model, training)
         if classes > 2:
             scoring = Scoring("probabilities", (*steps, *softmax(scores)))
-            return Fitted(parameters, scoring, course, python=model.predict_proba)
+            return Fitted(parameters, scoring, course, notices=notices, python=model.predict_proba)
         power = call("exp", exp.Neg(this=exp.Paren(this=scores[0])))
         below = exp.Paren(this=exp.Add(this=number(1.0), expression=power))
         probability = exp.Div(this=number(1.0), expression=below)
         scoring = Scoring("probability", (*steps, {PREFIX + "probability": probability}))
         return Fitted(
-            parameters, scoring, course, python=lambda points: model.predict_proba(points)[:, 1]
+            parameters,
+            scoring,
+            course,
+            notices=notices,
+            python=lambda points: model.predict_proba(points)[:, 1],
         )
