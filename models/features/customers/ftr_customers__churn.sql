@@ -16,6 +16,10 @@ segments as (
     select * from {{ ref('ml_segments__predictions') }}
 ),
 
+purchase_forecasts as (
+    select * from {{ ref('ml_lifetime_value__predictions') }}
+),
+
 customers as (
     select * from {{ ref('int_customers__listed') }}
 ),
@@ -125,7 +129,10 @@ joined as (
             as support_contact_count_180_days,
         customers.acquisition_channel,
         rfm.rfm_segment,
-        segments.segment_name
+        segments.segment_name,
+        purchase_forecasts.alive_probability,
+        purchase_forecasts.expected_order_count_90_days,
+        purchase_forecasts.no_order_90_days_probability
     from cadence
     left join lifetime_value
         on cadence.customer_id = lifetime_value.customer_id
@@ -135,6 +142,9 @@ joined as (
     left join segments
         on cadence.customer_id = segments.customer_id
         and cadence.as_of_date = segments.as_of_date
+    left join purchase_forecasts
+        on cadence.customer_id = purchase_forecasts.customer_id
+        and cadence.as_of_date = purchase_forecasts.as_of_date
     left join customers on cadence.customer_id = customers.customer_id
     left join order_windows
         on cadence.customer_id = order_windows.customer_id

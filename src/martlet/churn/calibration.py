@@ -24,7 +24,7 @@ from sqlglot import exp
 from martlet.churn.measures import EDGE, log_losses
 from martlet.sqltext import number
 
-__all__ = ["Calibration", "choose_calibration", "log_odds", "probability"]
+__all__ = ["Calibration", "choose_calibration", "level_shift", "log_odds", "probability"]
 
 Array = NDArray[np.float64]
 
@@ -151,8 +151,8 @@ def _isotonic(odds: Array, target: Array) -> Calibration:
     return Calibration("isotonic", tuple(knots), tuple(float(value) for value in rising))
 
 
-def _level(odds: Array, target: Array) -> float:
-    """Return what brings the mean probability to the observed rate."""
+def level_shift(odds: Array, target: Array) -> float:
+    """Return what log-odds lack for the mean probability to be the observed rate."""
     rate = (target.sum() + 0.5) / (len(target) + 1)
     low, high = -15.0, 15.0
     for _ in range(60):
@@ -183,7 +183,7 @@ def choose_calibration(values: Array, target: Array) -> Calibration:
     odds = log_odds(values)
     if len(target) < _FEWEST_ROWS or events < _FEWEST_EVENTS or np.ptp(odds) < 1e-9:
         return Calibration()
-    level = _level(odds, target)
+    level = level_shift(odds, target)
     shifted = odds + level
     halves = np.arange(len(target)) % 2 == 0
     plain = log_losses(target, probability(shifted))

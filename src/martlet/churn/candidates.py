@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from sqlglot import exp
 
-from martlet.churn.calibration import Calibration, log_odds, probability
+from martlet.churn.calibration import Calibration, level_shift, log_odds, probability
 from martlet.churn.folds import Fold, Sub
 from martlet.churn.measures import EDGE, log_losses
 from martlet.estimators.base import Explanation, Scoring, Vector
@@ -27,12 +27,14 @@ __all__ = [
     "logistic",
     "named",
     "scoring_of",
+    "shape_loss",
     "usable",
     "winsorised",
 ]
 
-#: Penalties that logistic regression is tried with, in rows of a standardised column.
-RIDGES = (3.0, 30.0, 300.0)
+#: Penalties that logistic regression is tried with, as a share of its training rows: so that what
+#: was chosen on fewer cut-offs shrinks as much on more.
+RIDGES = (0.002, 0.02, 0.2)
 
 #: Fewest training rows, and of the rarer class, for a segment to have a model of its own.
 _SEGMENT_ROWS, _SEGMENT_EVENTS = 200, 30
@@ -189,6 +191,16 @@ def _rename(expression: exp.Expr, new: Mapping[str, str]) -> None:
             found.this.set("this", new[found.name])
 
 
+def shape_loss(target: Vector, values: Vector) -> float:
+    """Return the mean log loss with the level set right: what a candidate knows of customers.
+
+    How many leave in a season no candidate can know before; the one whose wrong level happens to lie
+    nearer is not the better one.
+    """
+    odds = log_odds(values)
+    return float(log_losses(target, probability(odds + level_shift(odds, target))).mean())
+
+
 def prior(fold: Fold, features: Sequence[Feature], inputs: Inputs, chosen: Any) -> Candidate:
     """Give everybody the rate of the training rows."""
     rate = float(fold.targets("train").mean())
@@ -232,13 +244,13 @@ def no_purchase(
 def logistic(fold: Fold, features: Sequence[Feature], inputs: Inputs, chosen: Any) -> Candidate:
     """Fit a logistic regression; the penalty is the best on the selection cut-off."""
     held = winsorised(fold, features)
-    ridges = RIDGES if chosen is None else (chosen["l2_reg"],)
+    ridges = RIDGES if chosen is None else (chosen["l2_share"],)
     fitted = []
     for ridge in ridges:
-        sub = fold.fit("logistic_reg", held, {**_LOGISTIC, "l2_reg": ridge})
-        fitted.append(named("logistic", sub, {"l2_reg": ridge}))
+        sub = fold.fit("logistic_reg", held, {**_LOGISTIC, "l2_reg": ridge * fold.count})
+        fitted.append(named("logistic", sub, {"l2_share": ridge}))
     target = fold.targets()
-    return min(fitted, key=lambda item: float(log_losses(target, item.values).mean()))
+    return min(fitted, key=lambda item: shape_loss(target, item.values))
 
 
 def forest(fold: Fold, features: Sequence[Feature], inputs: Inputs, chosen: Any) -> Candidate:
@@ -268,8 +280,9 @@ def per_segment(
             large[key] = within
     if not large:
         return None
-    ridge = chosen["l2_reg"] if chosen else RIDGES[1]
-    settings = {**_LOGISTIC, "l2_reg": ridge}
+    ridge = chosen["l2_share"] if chosen else RIDGES[1]
+    # The penalty of the whole also for its parts, which have fewer rows to resist with.
+    settings = {**_LOGISTIC, "l2_reg": ridge * fold.count}
     held = winsorised(fold, features)
     whole = fold.fit("logistic_reg", held, settings)
     subs = {key: fold.fit("logistic_reg", held, settings, within) for key, within in large.items()}
@@ -307,7 +320,7 @@ def _by_segment(
     # What a segment's level differs by is what being in the segment adds.
     level = either(number(0.0), {key: number(item.baselines[0] - base) for key, item in of.items()})
     attributions[segment] = exp.Add(this=attributions[segment], expression=exp.Paren(this=level))
-    settings = {"l2_reg": ridge, "segments": list(subs)}
+    settings = {"l2_share": ridge, "segments": list(subs)}
     return Candidate((scoring,), output, values, Explanation((base,), (attributions,)), settings)
 
 

@@ -2,8 +2,8 @@
 
 The rows hold several cut-offs. The latest tests (the split column), the one before it chooses
 settings, calibration and champion, the earlier ones train: see `martlet.churn.folds`. The champion
-is the simplest candidate whose log loss on the choosing cut-off is within half a per cent of the
-lowest. Everything that the test cut-off says is about rows that chose nothing.
+is the simplest candidate whose log loss on the choosing cut-off, its level set right, is within
+half a per cent of the lowest. Everything that the test cut-off says is about rows that chose nothing.
 """
 
 from __future__ import annotations
@@ -13,9 +13,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from martlet.churn.calibration import Calibration, choose_calibration, log_odds, probability
-from martlet.churn.candidates import CANDIDATES, Candidate, Inputs, blend, scoring_of, usable
+from martlet.churn.candidates import (
+    CANDIDATES,
+    Candidate,
+    Inputs,
+    blend,
+    scoring_of,
+    shape_loss,
+    usable,
+)
 from martlet.churn.folds import Fold, make_folds
-from martlet.churn.measures import MEASURES, log_losses, measure
+from martlet.churn.measures import MEASURES, measure
 from martlet.errors import InsufficientData
 from martlet.estimators.base import Estimator, Explanation, Fitted, Part, Training, Vector
 from martlet.options import COMMON, SUPERVISED, Option, Options
@@ -184,9 +192,7 @@ def _can_be_calibrated(name: str) -> bool:
 
 
 def _simplest_of_the_best(candidates: Mapping[str, Candidate], target: Vector) -> str:
-    losses = {
-        name: float(log_losses(target, item.values).mean()) for name, item in candidates.items()
-    }
+    losses = {name: shape_loss(target, item.values) for name, item in candidates.items()}
     limit = min(losses.values()) * (1 + _TOLERANCE)
     return next(name for name, loss in losses.items() if loss <= limit)
 

@@ -1,0 +1,116 @@
+"""Measure churn on Online Retail: the project's own features and candidates, next to scikit-learn.
+
+``python benchmarks/churn.py`` builds the project's features from the public file (connector
+online_retail), trains on the cut-offs 2011-03-01 and 2011-06-01, tests at 2011-09-01 (no order in
+90 days, customers with an order in the year before) and prints every candidate. The peers, plain
+scikit-learn on the same features, run in the same process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import yaml
+
+from martlet.churn.measures import measure
+from martlet.fit import ModelSpec, fit_model
+
+PROJECT = Path(__file__).resolve().parents[1]
+FILE = PROJECT.parent / "shared/data/online_retail/online_retail.parquet"
+MODEL = PROJECT / "python_models/ml/churn/ml_churn__fit.yml"
+SHOWN = ("roc_auc", "pr_auc", "log_loss", "brier_score", "calibration_error", "lift_at_10_percent",
+         "accuracy", "f1_score")  # fmt: skip
+
+
+def build(folder: Path, data: str) -> Path:
+    """Build the training set with dbt and return the database."""
+    database = folder / "churn.duckdb"
+    settings = {
+        "martlet_connector": "online_retail",
+        "martlet_currency": "GBP",
+        "martlet_time_zone": "Europe/London",
+        "martlet_raw_path": data,
+        "martlet_churn_horizon_days": 90,
+    }
+    subprocess.run(
+        [str(Path(sys.executable).with_name("dbt")), "build", "--select", "+ml_churn__training_set",
+         "--exclude-resource-types", "test", "unit_test", "--vars", json.dumps(settings),
+         "--profiles-dir", "profiles", "--target-path", str(folder / "target")],
+        cwd=PROJECT, check=True, stdout=subprocess.DEVNULL,
+        env={**os.environ, "MARTLET_DATABASE": str(database), "MARTLET_HASH_KEY": "benchmark"},
+    )  # fmt: skip
+    return database
+
+
+def peers(con: duckdb.DuckDBPyConnection) -> dict[str, dict[str, Any]]:
+    """Fit plain scikit-learn models on the same rows and features."""
+    from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+    from sklearn.impute import SimpleImputer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    frame = con.query("select * exclude (customer_id, horizon_days) from rows").df()
+    test = frame["is_test"].to_numpy(dtype=bool)
+    target = frame["is_churned"].to_numpy(dtype=float)
+    matrix = frame.drop(columns=["is_test", "is_churned"]).select_dtypes("number")
+    matrix = matrix.loc[:, matrix[~test].nunique() > 1].to_numpy(dtype=float)
+    models = {
+        "scikit-learn logistic": make_pipeline(
+            SimpleImputer(), StandardScaler(), LogisticRegression(max_iter=2000)
+        ),
+        "scikit-learn forest": make_pipeline(
+            SimpleImputer(), RandomForestClassifier(400, min_samples_leaf=5, random_state=0)
+        ),
+        "scikit-learn boosting": HistGradientBoostingClassifier(random_state=0),
+    }
+    return {
+        name: measure(
+            target[test], model.fit(matrix[~test], target[~test]).predict_proba(matrix[test])[:, 1]
+        )
+        for name, model in models.items()
+    }
+
+
+def main() -> None:
+    """Build, fit and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", default=str(FILE))
+    parser.add_argument("--database", help="built before with the same settings")
+    arguments = parser.parse_args()
+    config = yaml.safe_load(MODEL.read_text())["models"][0]["config"]["meta"]["ml_config"]
+    with tempfile.TemporaryDirectory() as folder:
+        database = arguments.database or build(Path(folder), arguments.data)
+        con = duckdb.connect(config={"threads": 2})
+        con.execute(f"attach '{database}' as built (read_only)")
+        con.execute(
+            "create table rows as select * from built.ml.ml_churn__training_set where as_of_date "
+            "in (date '2011-03-01', date '2011-06-01', date '2011-09-01')"
+        )
+        started = time.process_time()
+        fit_model(con, ModelSpec("churn", "select * from rows", config))
+        print(f"fit of all candidates: {time.process_time() - started:.1f} CPU s")
+        listed = ", ".join(SHOWN)
+        found = con.execute(
+            f"select candidate || case when is_champion then ' *' else '' end, {listed} "
+            "from churn__comparison where role = 'test' order by simplicity_rank"
+        ).fetchall()
+        print(f"{'test at 2011-09-01 (* champion)':34s}", *(f"{name[:9]:>9s}" for name in SHOWN))
+        others = [(name, *(m[key] for key in SHOWN)) for name, m in peers(con).items()]
+        for name, *figures in [*found, *others]:
+            shown = (f"{np.nan if value is None else value:9.4f}" for value in figures)
+            print(f"{name:34s}", *shown)
+
+
+if __name__ == "__main__":
+    main()
