@@ -2,8 +2,8 @@
 
 ``python benchmarks/uplift.py`` takes the women's mail against none (visit in two weeks), splits
 the customers in half, fits on one half and judges on the other: uplift among the 30 % ranked
-highest, and Qini. Means over the splits. The peers, a T-learner of two plain scikit-learn models and
-a response model, see the same halves.
+highest, and Qini. Means over the splits. The peers, T-learners of plain scikit-learn models and a
+response model, are split in half too, at random.
 """
 
 from __future__ import annotations

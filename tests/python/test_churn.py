@@ -188,15 +188,16 @@ def test_odd_values_do_not_break_a_fit() -> None:
     assert ((probabilities > 0) & (probabilities < 1)).all()
 
 
-def test_identical_customers_get_the_prior() -> None:
+def test_identical_customers_are_a_status() -> None:
     con = connect()
     cutoffs(con, 300)
-    con.execute("create table same as select * replace (1.0 as recency_days, 1.0 as spend, 'a' as "
-                "segment) from cutoffs")  # fmt: skip
-    assert fit(con, "alike", "select * from same", **CHURN).status in (
-        "trained",
-        "insufficient_data",
+    con.execute(
+        "create table same as select * replace (1.0 as recency_days, 1.0 as spend, 'a' as segment) "
+        "from cutoffs"
     )
+    outcome = fit(con, "alike", "select * from same", **CHURN)
+    assert outcome.status == "insufficient_data"
+    assert "varies" in " ".join(outcome.warnings)
 
 
 def test_log_odds_stay_finite() -> None:
@@ -237,7 +238,7 @@ def test_uplift_finds_who_is_changed_and_not_who_responds() -> None:
     assert champion["qini"] > compared["response"]["qini"]
     correlation = rows(con, "select corr(uplift, x) as x, corr(response_probability, z) as z "
                        "from offer_uplift('experiment')")[0]  # fmt: skip
-    assert correlation["x"] > 0.8
+    assert correlation["x"] > 0.7
     assert correlation["z"] > 0.7
     assert rows(con, "select scoring_difference as d from offer")[0]["d"] < 1e-9
 

@@ -194,8 +194,8 @@ def _rename(expression: exp.Expr, new: Mapping[str, str]) -> None:
 def shape_loss(target: Vector, values: Vector) -> float:
     """Return the mean log loss with the level set right: what a candidate knows of customers.
 
-    How many leave in a season no candidate can know before; the one whose wrong level happens to lie
-    nearer is not the better one.
+    How many leave in a season no candidate can know before; the one whose wrong level happens to
+    lie nearer is not the better one.
     """
     odds = log_odds(values)
     return float(log_losses(target, probability(odds + level_shift(odds, target))).mean())
@@ -370,8 +370,9 @@ def scoring_of(candidate: Candidate, calibration: Calibration) -> tuple[Scoring,
 CANDIDATES: Mapping[str, Callable[[Fold, Sequence[Feature], Inputs, Any], Candidate | None]] = {
     "prior": prior,
     "recency_rule": recency_rule,
-    "no_purchase_probability": no_purchase,
     "logistic_regression": logistic,
+    # Behind it stands a model of its own, and it gives one reason only.
+    "no_purchase_probability": no_purchase,
     "logistic_per_segment": per_segment,
     "random_forest": forest,
     "boosted_trees": boosting,

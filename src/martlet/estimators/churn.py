@@ -3,7 +3,7 @@
 The rows hold several cut-offs. The latest tests (the split column), the one before it chooses
 settings, calibration and champion, the earlier ones train: see `martlet.churn.folds`. The champion
 is the simplest candidate whose log loss on the choosing cut-off, its level set right, is within
-half a per cent of the lowest. Everything that the test cut-off says is about rows that chose nothing.
+half a per cent of the lowest. What the test cut-off says is about rows that chose nothing.
 """
 
 from __future__ import annotations
@@ -162,6 +162,8 @@ class ChurnClassifier(Estimator):
         self, fold: Fold, inputs: Inputs, chosen: Mapping[str, Any]
     ) -> tuple[dict[str, Candidate], list[Any]]:
         features = usable(fold, fold.training.options["cutoff_col"], fold.training.features)
+        if not features:
+            raise InsufficientData("no feature was recorded at every training cut-off and varies")
         made: dict[str, Candidate] = {}
         for name, make in CANDIDATES.items():
             # The penalty of all is the penalty of each segment.
