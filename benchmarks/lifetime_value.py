@@ -8,7 +8,7 @@ seconds of the fit, and errors on the hold-out beside the mean rate carried on.
 scoring, each round in a process of its own: CPU seconds, medians of three rounds, peak memory. With
 ``--peer PYTHON`` the same rounds fit with the lifetimes package in another environment, since it
 needs an older numpy: ``python -m venv peer``, then
-``peer/bin/pip install lifetimes 'numpy<2' 'pandas<2.2' pyarrow``.
+``peer/bin/pip install lifetimes 'numpy<2' 'pandas<2.2'``.
 """
 
 from __future__ import annotations
@@ -205,7 +205,8 @@ PEER = """
 import json, resource, sys, time
 import pandas as pd
 from lifetimes import BetaGeoFitter
-h = pd.read_parquet(sys.argv[1])
+h = pd.read_csv(sys.argv[1])
+h[["recency", "age"]] /= 7
 took = {}
 start = time.process_time()
 g = h.groupby(["frequency", "recency", "age"]).size().reset_index(name="n")
@@ -222,7 +223,7 @@ print(json.dumps(took))
 def measure_scale(customers: int, rounds: int, peer: str | None) -> None:
     """Measure summary, fit and scoring of many customers."""
     with tempfile.TemporaryDirectory() as folder:
-        path, summary = Path(folder) / "purchases.parquet", Path(folder) / "summary.parquet"
+        path, summary = Path(folder) / "purchases.parquet", Path(folder) / "summary.csv"
         draw(path, customers)
         con = duckdb.connect()
         con.execute(f"copy ({SUMMARY.format(path=path)}) to '{summary}'")
