@@ -32,6 +32,7 @@
         'martlet_time_zone': ['time_zone'],
         'martlet_as_of_date': ['date'],
         'martlet_as_of_months': ['whole_number', 0, 600],
+        'martlet_order_margin_share': ['number', 0, 1],
         'martlet_lifetime_value_burn_in_days': ['whole_number', 0, 36500],
         'martlet_discount_rate': ['number', 0, 1],
         'martlet_session_rule': ['choice', ['ga4', 'ga360', 'custom']],
@@ -49,7 +50,6 @@
         'martlet_looker_window_days': ['whole_number', 7, 365],
         'martlet_looker_outcome_days': ['whole_number', 1, 365],
         'martlet_looker_cost_per_hit': ['number', 0, 1000],
-        'martlet_looker_order_margin_share': ['number', 0, 1],
         'martlet_looker_expiry_days': ['whole_number', 1, 90],
         'martlet_looker_max_entries': ['whole_number', 0, 10000000],
         'martlet_churn_horizon_days': ['whole_number', 0, 3650],
@@ -59,6 +59,10 @@
         'martlet_retention_success_rate': ['number', 0, 1],
         'martlet_retention_holdout_share': ['number', 0, 0.9],
         'martlet_retention_response_days': ['whole_number', 1, 365],
+        'martlet_chargeback_days': ['whole_number', 0, 365],
+        'martlet_chargeback_fee_amount': ['number', 0, 1000000],
+        'martlet_review_cost_amount': ['number', 0, 1000000],
+        'martlet_review_catch_rate': ['number', 0, 1],
     }) }}
 {% endmacro %}
 

@@ -75,7 +75,7 @@ described as (
         -- The window may reach further back than the log does.
         cast({{ days_between('traffic.first_active_date', 'scored.as_of_date') }} as double)
             as known_days,
-        traffic.order_amount * {{ var('martlet_looker_order_margin_share') }} as order_margin_amount
+        traffic.order_amount * {{ var('martlet_order_margin_share') }} as order_margin_amount
     from scored
     inner join activity
         on scored.address_id = activity.address_id and scored.as_of_date = activity.as_of_date
