@@ -106,7 +106,7 @@ def tuned(
             "Tuning needs evaluation rows: at least 500 rows, or a data_split_method that "
             "leaves some."
         )
-    metric = objective(estimator, options, metric_names(estimator))
+    metric = objective(estimator, options, metric_names(estimator, options))
     part = "eval" if prepared.counts.get("eval") else "train"
     rows = f"__martlet_trial_{store.name}"
     con.execute(
@@ -117,6 +117,9 @@ def tuned(
     def attempt(changed: Options) -> tuple[Mapping[str, Any], float | None, float | None]:
         learned = learn(con, prepared, estimator, changed)
         functions = build_functions(store, version, estimator, learned.fitted, prepared.label)
+        if estimator.task == "custom":
+            # Its functions read companion tables; the best trial's replace them in the end.
+            store.add_parts(version, learned.fitted.parts)
         store.create_functions({name: functions[name] for name in ("predict", "evaluate")}, version)
         name = store.local(store.function("evaluate", version))
         relation = con.query(f"select * from {name}('\"{rows}\"')")

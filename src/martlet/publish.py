@@ -124,7 +124,7 @@ def write_version(
         shown = with_parts(shown, store, version)
         functions |= {name: [body] for name, body in shown.items()}
     if learned.trials:
-        measured = metric_names(estimator)
+        measured = metric_names(estimator, options)
         parts["trials"], shown_trials = trial_part(estimator, learned.trials, measured)
         query = store.part_query(version, "trials")
         functions["trial_info"] = [shown_trials.replace("{part:trials}", query)]

@@ -306,6 +306,11 @@ class Estimator:
         return []
 
     @classmethod
+    def measured(cls, options: Options) -> tuple[str, ...]:
+        """Return those of ``metrics`` that a model with these options has."""
+        return cls.metrics
+
+    @classmethod
     def default_search(cls) -> dict[str, Range | Candidates]:
         """Return what tuning varies when nothing is given as a range or candidates."""
         return {}

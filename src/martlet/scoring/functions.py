@@ -46,9 +46,9 @@ _FEATURES = (
 )  # fmt: skip
 
 
-def metric_names(estimator: Estimator) -> tuple[str, ...]:
-    """Return the columns of ML.EVALUATE of a type."""
-    return estimator.metrics or METRICS.get(estimator.task, ())
+def metric_names(estimator: Estimator, options: Options) -> tuple[str, ...]:
+    """Return the columns of ML.EVALUATE of a type with its options."""
+    return estimator.measured(options) or METRICS.get(estimator.task, ())
 
 
 def no_rows(columns: Mapping[str, str], arguments: str = "input") -> str:
@@ -119,7 +119,7 @@ def empty_functions(
     chain = Chain(())
     functions = {name: [fill(body, chain, {})] for name, body in made.items()}
     columns = ", ".join(
-        f"cast(null as double) as {identifier(name)}" for name in metric_names(estimator)
+        f"cast(null as double) as {identifier(name)}" for name in metric_names(estimator, options)
     )
     if columns:
         functions["evaluate"] = [

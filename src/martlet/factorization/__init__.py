@@ -1,0 +1,1 @@
+"""Matrix factorization: ratings in, vectors out, scoring as SQL over the vectors."""
