@@ -109,7 +109,6 @@ features as (
     select
         asked.order_id,
         asked.order_date as as_of_date,
-        asked.ordered_at,
         {{ order_risk_features('asked', 'by_order') }}
     from asked
     left join by_order on asked.order_id = by_order.order_id

@@ -16,17 +16,22 @@ as_of_dates as (
 outcomes as (
     select
         order_id,
-        max(case when charged_back_at is not null then 1 else 0 end) as is_charged_back
+        min(charged_back_at) as charged_back_at
     from payments
     group by order_id
 ),
 
 -- A bank takes its time: only orders old enough to have been disputed are known to be honest, and
--- the young ones that were disputed at once would make fraud look common.
+-- the young ones that were disputed at once would make fraud look common. A dispute that came even
+-- later is nobody's fraud here: it was not known when the model that is judged could have learned.
 mature as (
     select
         features.*,
-        coalesce(outcomes.is_charged_back, 0) = 1 as is_fraud,
+        coalesce(
+            cast(outcomes.charged_back_at as date)
+            <= {{ date_add_days('features.as_of_date', var('martlet_chargeback_days')) }},
+            false
+        ) as is_fraud,
         {{ days_between('features.as_of_date', 'as_of_dates.as_of_date') }} as age_days
     from features
     inner join as_of_dates
