@@ -238,11 +238,15 @@ def write_empty(
     version = base["model_version"]
     outcome.status, outcome.version = "insufficient_data", version
     functions = empty_functions(store, version, estimator, prepared.label, options)
-    parts = estimator.empty_parts(options)
-    store.add_parts(version, {name: Part(columns, []) for name, columns in parts.items()})
+    parts = {name: Part(columns, []) for name, columns in estimator.empty_parts(options).items()}
+    parts["training_statistics"] = training_statistics(store.con, "", ())
+    kept = store.part_query(version, "training_statistics")
+    functions["validate_data_skew"] = [skew_function((), kept)]
+    store.add_parts(version, parts)
     row = base | {"status": "insufficient_data", "metrics": "{}", "parameters": "{}"}
     row |= {"training_info": [], "feature_info": [], "duration_seconds": 0.0}
-    row |= {"scoring_sql": functions.get("predict", [None])[0], "notices": notices}
+    row |= {"scoring_sql": functions.get("predict", [None])[0]}
+    row["notices"] = [*notices, f"not enough data: {prepared.shortage}"]
     store.add_version(row, functions)
     store.create_functions(functions, version)
     outcome.log += notices

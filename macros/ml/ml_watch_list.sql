@@ -1,0 +1,87 @@
+{#
+    The fitted models that are watched: a new one adds its entry here, and a test fails until it does.
+
+    model            the fitted model
+    title            what it is for, as a noun
+    metric           the stored metric it is judged by
+    is_lower_better  which way that metric points
+    rows, rows_where the rows it is applied to now, or the newest it could have learned from
+    latest_by        of those rows, only the ones with the highest value of this column
+    extra_columns    columns the model knows and those rows lack
+    ignored_inputs   keys, dates and counters, which differ by nature
+    scores           table of predictions; without it the model scores nothing by date
+    score            the column whose distribution is watched
+    is_probability   whether it lies between 0 and 1
+    is_category      whether that column is a name, not a number
+#}
+{% macro ml_watch_list() -%}
+    {{ return([
+        {
+            'model': 'ml_attribution__fit', 'title': 'channel attribution', 'metric': 'log_loss', 'is_lower_better': true,
+            'rows': 'ml_attribution__training_set', 'rows_where': 'is_evaluation', 'ignored_inputs': ['path_id', 'touch_number'],
+            'scores': 'ml_attribution__predictions', 'score': 'markov_credit',
+        },
+        {
+            'model': 'ml_basket__fit', 'title': 'basket completion', 'metric': 'log_loss', 'is_lower_better': true,
+            'rows': 'int_baskets__open', 'ignored_inputs': ['basket_id', 'basket_at'],
+            'scores': 'ml_basket__predictions', 'score': 'added_probability', 'is_probability': true,
+        },
+        {
+            'model': 'ml_basket_rules__fit', 'title': 'basket rules', 'metric': 'log_loss', 'is_lower_better': true,
+            'rows': 'ml_basket_rules__training_set',
+            'rows_where': 'cast(basket_at as date) >= ' ~ date_add_days('as_of_date', -90),
+            'ignored_inputs': ['basket_id', 'basket_at'],
+        },
+        {
+            'model': 'ml_churn__fit', 'title': 'churn', 'metric': 'log_loss', 'is_lower_better': true,
+            'rows': 'ftr_customers__churn',
+            'rows_where': 'is_current and recency_days <= ' ~ var('martlet_churn_active_days', 365),
+            'extra_columns': {
+                'as_of_month': 'cast(extract(month from as_of_date) as ' ~ type_string() ~ ')',
+                'label_until': 'cast(null as date)',
+                'horizon_days': 'cast(null as integer)',
+            },
+            'ignored_inputs': ['as_of_month', 'as_of_date', 'label_until', 'horizon_days', 'is_current'],
+            'scores': 'ml_churn__predictions', 'score': 'churn_probability', 'is_probability': true,
+        },
+        {
+            'model': 'ml_customer_states__fit', 'title': 'customer states', 'metric': 'log_likelihood_per_row',
+            'is_lower_better': false,
+            'rows': 'ml_customer_states__training_set',
+            'latest_by': 'month_start',
+            'ignored_inputs': ['customer_id', 'month_start'],
+            'scores': 'ml_customer_states__predictions', 'score': 'next_purchase_probability', 'is_probability': true,
+        },
+        {
+            'model': 'ml_lifetime_value__fit', 'title': 'lifetime value', 'metric': 'mean_log_likelihood',
+            'is_lower_better': false,
+            'rows': 'ml_lifetime_value__training_set', 'rows_where': 'is_current',
+            'scores': 'ml_lifetime_value__predictions', 'score': 'expected_order_count_90_days',
+        },
+        {
+            'model': 'ml_lifetime_value__spend_fit', 'title': 'spend per order', 'metric': 'mean_log_likelihood',
+            'is_lower_better': false,
+            'rows': 'ml_lifetime_value__training_set', 'rows_where': 'is_current',
+            'scores': 'ml_lifetime_value__predictions', 'score': 'expected_order_amount',
+        },
+        {
+            'model': 'ml_lookers__fit', 'title': 'lookers', 'metric': 'known_roc_auc', 'is_lower_better': false,
+            'rows': 'ml_lookers__training_set', 'rows_where': 'is_current', 'ignored_inputs': ['as_of_date'],
+            'scores': 'ml_lookers__predictions', 'score': 'automation_probability', 'is_probability': true,
+        },
+        {
+            'model': 'ml_retention__fit', 'title': 'retention offers', 'metric': 'log_loss', 'is_lower_better': true,
+            'rows': 'ftr_customers__churn',
+            'rows_where': 'is_current and recency_days <= ' ~ var('martlet_churn_active_days', 365),
+            'extra_columns': {'is_treated': 'cast(null as boolean)'},
+            'ignored_inputs': ['is_treated'],
+            'scores': 'ml_retention__predictions', 'score': 'uplift',
+        },
+        {
+            'model': 'ml_segments__fit', 'title': 'customer segments', 'metric': 'simplified_silhouette',
+            'is_lower_better': false,
+            'rows': 'ftr_customers__segmentation', 'rows_where': 'is_current',
+            'scores': 'ml_segments__predictions', 'score': 'segment_name', 'is_category': true,
+        },
+    ]) }}
+{%- endmacro %}
