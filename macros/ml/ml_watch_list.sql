@@ -6,11 +6,13 @@
     metric           the stored metric it is judged by
     is_lower_better  which way that metric points
     rows, rows_where the rows it is applied to now, or the newest it could have learned from
-    latest_by        of those rows, only the ones with the highest value of this column
+    latest_by        of those rows, only the ones with the highest value of this column,
+    latest_days      or up to so many days before it
     extra_columns    columns the model knows and those rows lack
     ignored_inputs   keys, dates and counters, which differ by nature
     scores           table of predictions; without it the model scores nothing by date
     score            the column whose distribution is watched
+    score_date       the date predictions are compared by, where that is not as_of_date
     is_probability   whether it lies between 0 and 1
     is_category      whether that column is a name, not a number
 #}
@@ -29,7 +31,7 @@
         {
             'model': 'ml_basket_rules__fit', 'title': 'basket rules', 'metric': 'log_loss', 'is_lower_better': true,
             'rows': 'ml_basket_rules__training_set',
-            'rows_where': 'cast(basket_at as date) >= ' ~ date_add_days('as_of_date', -90),
+            'latest_by': 'basket_at', 'latest_days': 90,
             'ignored_inputs': ['basket_id', 'basket_at'],
         },
         {
@@ -68,6 +70,14 @@
             'model': 'ml_lookers__fit', 'title': 'lookers', 'metric': 'known_roc_auc', 'is_lower_better': false,
             'rows': 'ml_lookers__training_set', 'rows_where': 'is_current', 'ignored_inputs': ['as_of_date'],
             'scores': 'ml_lookers__predictions', 'score': 'automation_probability', 'is_probability': true,
+        },
+        {
+            'model': 'ml_order_risk__fit', 'title': 'order risk', 'metric': 'log_loss', 'is_lower_better': true,
+            'rows': 'ftr_orders__risk', 'latest_by': 'as_of_date', 'latest_days': 90,
+            'extra_columns': {'age_days': 'cast(null as integer)', 'is_evaluation': 'cast(null as boolean)'},
+            'ignored_inputs': ['order_id', 'as_of_date', 'age_days', 'is_evaluation'],
+            'scores': 'ml_order_risk__predictions', 'score': 'fraud_probability', 'is_probability': true,
+            'score_date': "cast(date_trunc('month', as_of_date) as date)",
         },
         {
             'model': 'ml_retention__fit', 'title': 'retention offers', 'metric': 'log_loss', 'is_lower_better': true,

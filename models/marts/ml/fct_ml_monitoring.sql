@@ -39,6 +39,9 @@ features as (
 compared_performance as (
     select
         performance.*,
+        least(
+            performance.positive_count, performance.row_count - performance.positive_count
+        ) as event_count,
         coalesce(versions.roc_auc, avg(performance.roc_auc) over earlier) as reference_roc_auc,
         coalesce(versions.log_loss, avg(performance.log_loss) over earlier) as reference_log_loss,
         avg(performance.brier_score) over earlier as reference_brier_score
@@ -64,6 +67,7 @@ checks as (
         chance_limit,
         false as is_surely_worse,
         value_count as row_count,
+        cast(null as bigint) as event_count,
         concat(
             'population stability index ', {{ short_number('population_stability_index') }},
             ' against the training rows'
@@ -92,6 +96,7 @@ checks as (
         end as chance_limit,
         false as is_surely_worse,
         value_count as row_count,
+        cast(null as bigint) as event_count,
         concat('distance ', {{ short_number('distance') }}, ' to the training rows') as words
     from features
     union all
@@ -107,6 +112,7 @@ checks as (
         cast(0 as double) as chance_limit,
         false as is_surely_worse,
         value_count as row_count,
+        cast(null as bigint) as event_count,
         concat(
             {{ short_number('100 * unseen_share') }}, ' % of the values were not seen in training'
         ) as words
@@ -128,6 +134,7 @@ checks as (
         ) as chance_limit,
         false as is_surely_worse,
         row_count,
+        cast(null as bigint) as event_count,
         concat(
             {{ short_number('100 * missing_share') }}, ' % missing, ',
             {{ short_number('100 * training_missing_share') }}, ' % in training'
@@ -148,6 +155,7 @@ checks as (
             as chance_limit,
         false as is_surely_worse,
         least(row_count, compared_with_row_count) as row_count,
+        cast(null as bigint) as event_count,
         case
             when compared_with_date is null then 'no predictions of a month before to compare with'
             else
@@ -172,6 +180,7 @@ checks as (
         cast(null as double) as chance_limit,
         false as is_surely_worse,
         training_row_count as row_count,
+        cast(null as bigint) as event_count,
         concat(
             {{ short_number('metric_value') }}, ' at the fit',
             case
@@ -194,6 +203,7 @@ checks as (
         cast(null as double) as chance_limit,
         coalesce(roc_auc + 2 * roc_auc_error < 0.5, false) as is_surely_worse,
         row_count,
+        event_count,
         {{ performance_words('roc_auc', 'reference_roc_auc', '0.5') }} as words
     from compared_performance
     where roc_auc is not null
@@ -210,6 +220,7 @@ checks as (
         cast(null as double) as chance_limit,
         coalesce(log_loss - prior_log_loss > 2 * log_loss_gain_error, false) as is_surely_worse,
         row_count,
+        event_count,
         {{ performance_words('log_loss', 'reference_log_loss', 'prior_log_loss') }} as words
     from compared_performance
     union all
@@ -227,6 +238,7 @@ checks as (
         coalesce(brier_score - prior_brier_score > 2 * brier_score_gain_error, false)
             as is_surely_worse,
         row_count,
+        event_count,
         {{ performance_words('brier_score', 'reference_brier_score', 'prior_brier_score') }}
             as words
     from compared_performance
@@ -243,6 +255,7 @@ checks as (
         cast(null as double) as chance_limit,
         false as is_surely_worse,
         row_count,
+        event_count,
         concat(
             'probabilities are off by ', {{ short_number('calibration_error') }},
             ' on average over the bins; chance alone makes ',
@@ -262,6 +275,7 @@ checks as (
         cast(null as double) as chance_limit,
         false as is_surely_worse,
         training_row_count as row_count,
+        cast(null as bigint) as event_count,
         concat('fitted ', cast(age_days as {{ type_string() }}), ' days ago') as words
     from models
     union all
@@ -277,6 +291,7 @@ checks as (
         cast(null as double) as chance_limit,
         false as is_surely_worse,
         case when status = 'insufficient_data' then 0 else training_row_count end as row_count,
+        cast(null as bigint) as event_count,
         coalesce(
             insufficient_data_reason,
             concat('learned from ', cast(training_row_count as {{ type_string() }}), ' rows')
@@ -295,6 +310,7 @@ checks as (
         cast(null as double) as chance_limit,
         false as is_surely_worse,
         training_row_count as row_count,
+        cast(null as bigint) as event_count,
         case
             when is_challenger_waiting
                 then
@@ -331,6 +347,8 @@ judged as (
         *,
         case
             when row_count < fewest_rows or row_count is null then 'too_little_data'
+            -- A few of the rarer outcome say nothing, however many rows there are.
+            when event_count < 10 then 'too_little_data'
             when check_kind = 'score_drift' and excess is null then 'too_little_data'
             when is_surely_worse or excess > alarm_above then 'alarm'
             when excess > watch_above then 'watch'

@@ -15,7 +15,11 @@ versions as (
         {%- endfor %}
     from {{ ref(item.rows) }}
     {%- if item.latest_by %}
-    where {{ item.latest_by }} = (select max({{ item.latest_by }}) from {{ ref(item.rows) }})
+    where
+        cast({{ item.latest_by }} as date) >= (
+            select {{ date_add_days('max(' ~ item.latest_by ~ ')', -item.get('latest_days', 0)) }}
+            from {{ ref(item.rows) }}
+        )
     {%- elif item.rows_where %}
     where {{ item.rows_where }}
     {%- endif %}

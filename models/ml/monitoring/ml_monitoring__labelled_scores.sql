@@ -31,6 +31,15 @@ monthly_purchases as (
     select * from {{ ref('int_customers__monthly_purchases') }}
 ),
 
+risks as (
+    select * from {{ ref('ml_order_risk__predictions') }}
+),
+
+mature_orders as (
+    select * from {{ ref('ml_order_risk__training_set') }}
+    where is_evaluation
+),
+
 now as (
     select as_of_date as observed_until
     from as_of_dates
@@ -94,7 +103,7 @@ absences as (
         complete.model_name,
         complete.model_version,
         complete.as_of_date,
-        complete.customer_id,
+        complete.customer_id as entity_id,
         complete.probability,
         buyers.customer_id is null as is_positive,
         complete.outcome_until,
@@ -112,7 +121,7 @@ next_months as (
         'ml_customer_states__fit' as model_name,
         states.model_version,
         states.as_of_date,
-        states.customer_id,
+        states.customer_id as entity_id,
         states.next_purchase_probability as probability,
         monthly_purchases.purchase_day_count > 0 as is_positive,
         cast(
@@ -126,10 +135,27 @@ next_months as (
     where states.as_of_date = cast(date_trunc('month', states.as_of_date) as date)
 ),
 
+-- Orders of a quarter together, as fraud is rare; those that taught are left out.
+order_risks as (
+    select
+        'ml_order_risk__fit' as model_name,
+        risks.model_version,
+        cast(date_trunc('quarter', risks.as_of_date) as date) as as_of_date,
+        risks.order_id as entity_id,
+        risks.fraud_probability as probability,
+        mature_orders.is_fraud as is_positive,
+        {{ date_add_days('risks.as_of_date', var('martlet_chargeback_days')) }} as outcome_until,
+        false as is_learned_from
+    from risks
+    inner join mature_orders on risks.order_id = mature_orders.order_id
+),
+
 labelled as (
     select * from absences
     union all
     select * from next_months
+    union all
+    select * from order_risks
 )
 
 select * from labelled

@@ -7,7 +7,7 @@ scores as (
         select
             '{{ item.model }}' as model_name,
             '{{ item.score }}' as score,
-            as_of_date,
+            {{ item.get('score_date', 'as_of_date') }} as as_of_date,
             {%- if item.is_category %}
             cast(null as double) as number,
             cast({{ item.score }} as {{ type_string() }}) as category,
