@@ -1,37 +1,9 @@
 {# The three things that raise an order's risk most, in words, from the attributions of ml_explain_predict. #}
 {% macro order_risk_reasons(attributions) -%}
-    {%- set keys = {
-        'device': 'this device', 'address': 'this IP address', 'card': 'this card',
-        'email': 'this e-mail address', 'customer': 'this customer',
-    } -%}
-    {%- set measures = {
-        'order_count_1_hour': 'orders within an hour from ',
-        'order_count_1_day': 'orders within a day from ',
-        'order_count_7_days': 'orders within a week from ',
-        'order_count': 'number of earlier orders from ',
-        'person_count': 'number of people seen with ',
-        'chargeback_count': 'earlier charge-backs of ',
-    } -%}
-    {%- set others = {
-        'total_amount': 'amount of the order',
-        'discount_share': 'discount',
-        'minutes_since_sign_up': 'time since the sign-up',
-        'is_without_sign_up': 'no sign-up before the order',
-        'is_delivered_abroad': 'delivery to another country than the bill',
-        'is_at_night': 'ordered at night',
-        'is_new_device': 'a device new to the customer',
-        'customer_amount_z_score': 'amount against what the customer used to spend',
-        'customer_hours_since_order': 'time since the last order of the customer',
-    } -%}
     list_transform(
         list_slice(list_filter({{ attributions }}, lambda e: e.attribution > 0), 1, 3),
         lambda e: case e.feature
-            {%- for kind, thing in keys.items() -%}
-                {%- for measure, words in measures.items() %}
-            when '{{ kind }}_{{ measure }}' then '{{ words }}{{ thing }}'
-                {%- endfor -%}
-            {%- endfor -%}
-            {%- for feature, words in others.items() %}
+            {%- for feature, words in order_risk_words().items() %}
             when '{{ feature }}' then '{{ words }}'
             {%- endfor %}
             else e.feature

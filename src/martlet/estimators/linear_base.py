@@ -110,6 +110,7 @@ class LinearModel(Estimator):
             "intercept": intercepts.tolist(),
             "weights": slopes.T.tolist(),
             "columns": [[name, category] for name, category in encoding.names],
+            **_scales(training),
         }
 
         def python(points: Any) -> Array:
@@ -133,3 +134,12 @@ def attributions(training: Training, slopes: Array) -> dict[str, exp.Expr]:
         block.name: block.product([float(value) for value in slopes[place]])
         for block, place in training.encoding.slices()
     }
+
+
+def _scales(training: Training) -> dict[str, list[float]]:
+    """Return what standardises each encoded column: (column - mean) / deviation."""
+    means, deviations = [0.0] * training.encoding.width, [1.0] * training.encoding.width
+    for block, place in training.encoding.slices():
+        if isinstance(block, NumberBlock) and block.mode == "standardize" and block.deviation:
+            means[place.start], deviations[place.start] = block.mean, block.deviation
+    return {"means": means, "deviations": deviations}
