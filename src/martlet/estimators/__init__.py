@@ -69,6 +69,7 @@ REGISTRY: dict[str, str] = {
     "random_forest_regressor": "martlet.estimators.random_forest:RandomForestRegressor",
     "association_rules": "martlet.estimators.association_rules:AssociationRules",
     "matrix_factorization": "martlet.estimators.matrix_factorization:MatrixFactorization",
+    "item_similarity": "martlet.estimators.item_similarity:ItemSimilarity",
     "churn_classifier": "martlet.estimators.churn:ChurnClassifier",
     "uplift_classifier": "martlet.estimators.uplift:UpliftClassifier",
     "transform_only": "martlet.estimators.transform_only:TransformOnly",

@@ -1,0 +1,215 @@
+"""Item similarity: neighbours of each item, and recommendations from a user's history.
+
+BigQuery ML has no such type. Measure and weights are chosen on later purchases, the figures come
+from purchases later still, and what is stored is learned from all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from threadpoolctl import threadpool_limits
+
+from martlet.errors import InsufficientData, MartletError
+from martlet.estimators.base import Estimator, Fitted, Part, Scoring, Training
+from martlet.options import COMMON, Option, Options
+from martlet.scoring.functions import no_rows
+from martlet.similarity.functions import RECOMMENDED, SIMILAR, Columns, functions
+from martlet.similarity.history import History, load_history
+from martlet.similarity.judging import METRICS, Blend, Learning, choose, judge
+from martlet.similarity.measures import MEASURES, shared_users
+
+__all__ = ["ItemSimilarity"]
+
+_PARTS: dict[str, dict[str, str]] = {
+    "neighbours": {
+        "item_id": "varchar",
+        "neighbour_id": "varchar",
+        "rank": "integer",
+        "similarity": "double",
+        "shared_user_count": "bigint",
+        "measure": "varchar",
+    },
+    "items": {
+        "item_id": "varchar",
+        "popularity": "double",
+        "popularity_rank": "bigint",
+        "user_count": "bigint",
+    },
+    "evaluation": {
+        "recommender": "varchar",
+        "is_shipped": "boolean",
+        "judged_user_count": "bigint",
+        "judged_since_at": "timestamp",
+        **dict.fromkeys(METRICS, "double"),
+    },
+}
+#: EASE inverts items x items several times when the measure is to be chosen.
+_AUTO_EASE_ITEMS = 1000
+
+
+class ItemSimilarity(Estimator):
+    """Co-occurrence, cosine, transitions or EASE between items."""
+
+    model_type = "item_similarity"
+    task = "custom"
+    metrics = METRICS
+    higher_is_better = frozenset(METRICS)
+    options = (
+        *COMMON,
+        Option("user_col", "user", "text"),
+        Option("item_col", "item", "text"),
+        Option("time_col", None, "text"),
+        Option("similarity_type", "AUTO", "choice", ("AUTO", *MEASURES)),
+        Option("max_neighbours", 50, "integer", low=1, high=1000),
+        Option("max_history", 200, "integer", low=1, high=10_000),
+        Option("shrinkage", 5.0, "number", low=0),
+        Option("gap_decay", 0.7, "number", low=0, high=1),
+        Option("l2_reg", 100.0, "number", low=1e-6),
+        Option("ease_max_items", 6000, "integer", low=2),
+        Option("holdout_fraction", 0.2, "number", low=0, high=0.45),
+        Option("max_judged_users", 1000, "integer", low=10),
+    )
+
+    @classmethod
+    def extra_columns(cls, options: Options) -> list[str]:
+        """Return user, item and time."""
+        names = ("user_col", "item_col", "time_col")
+        return [options[name] for name in names if options[name]]
+
+    def empty_parts(self, options: Options) -> Mapping[str, Mapping[str, str]]:
+        """Return the columns of the companion tables."""
+        return _PARTS
+
+    def empty_functions(self, options: Options) -> Mapping[str, str]:
+        """Return functions without rows; ids are text, as their type is not known."""
+        user, item = options["user_col"], options["item_col"]
+        ids = {user: "varchar", item: "varchar"}
+        reason = {f"reason_{item}": "varchar"}
+        pair = {item: "varchar", f"similar_{item}": "varchar"}
+        return {
+            "recommend": _only(ids | RECOMMENDED | reason, "n := 10, unseen_only := false"),
+            "similar": _only(pair | SIMILAR, "n := 10"),
+        }
+
+    def fit(self, training: Training) -> Fitted:
+        """Choose on later purchases, judge on still later ones, then learn from all."""
+        options = training.options
+        columns = _columns(training)
+        history = load_history(
+            training.con, training.query("train"), columns.user, columns.item, columns.time
+        )
+        for what, names in (("user", history.users), ("item", history.items)):
+            if len(names) < 2:
+                raise InsufficientData(f"{len(names)} {what} with a purchase, at least 2 needed")
+        learning = Learning(
+            options["max_history"], options["max_neighbours"], options["shrinkage"],
+            options["l2_reg"], options["gap_decay"],
+        )  # fmt: skip
+        measures = _measures(options, len(history.items))
+        with threadpool_limits(1):
+            blend, judged, metrics, since = _chosen(history, learning, measures, options)
+            parts = _parts(history, learning, blend)
+        parts["evaluation"] = Part(
+            _PARTS["evaluation"],
+            [
+                (name, name == "recommender", judged, since, *(found[key] for key in METRICS))
+                for name, found in sorted(metrics.items())
+            ],
+        )
+        missing = history.incomplete
+        return Fitted(
+            {"blend": blend.as_parameters(), "judged_users": judged},
+            Scoring(None),
+            parts=parts,
+            functions=functions(columns, blend, options["max_history"]),
+            metrics=metrics.get("recommender", {}),
+            baseline_metrics=metrics.get("popularity", {}),
+            notices=[f"{missing:,} rows without user, item or time are left out"] * bool(missing),
+        )
+
+
+def _only(columns: Mapping[str, str], arguments: str) -> str:
+    """Return a function of rows that shows its own columns only, and has none."""
+    empty = no_rows(columns, "").removeprefix("() as table (").removesuffix(")")
+    return (
+        f"(input, {arguments}) as table (select n.* from ({empty}) as n "
+        "cross join (select 1 as one from query_table(input)) as given)"
+    )
+
+
+def _columns(training: Training) -> Columns:
+    options = training.options
+    relation = training.con.query(training.query("train"))
+    kinds = dict(zip(relation.columns, map(str, relation.types), strict=True))
+    user, item, time = options["user_col"], options["item_col"], options["time_col"]
+    if time and not kinds[time].startswith(("TIMESTAMP", "DATE")):
+        raise MartletError(f"time_col '{time}' is {kinds[time]}: it must be a date or timestamp.")
+    return Columns(user, item, time, kinds[user], kinds[item])
+
+
+def _measures(options: Options, items: int) -> tuple[str, ...]:
+    """Return the measures to choose from."""
+    wanted, most = options["similarity_type"], options["ease_max_items"]
+    if wanted == "EASE" and items > most:
+        raise MartletError(
+            f"EASE inverts a matrix of {items:,} x {items:,} items, above ease_max_items "
+            f"({most:,}): raise it, or use another similarity_type."
+        )
+    if wanted == "TRANSITION" and not options["time_col"]:
+        raise MartletError("similarity_type TRANSITION needs time_col: what came later.")
+    if wanted != "AUTO":
+        return (wanted,)
+    if not options["time_col"]:
+        return ("COSINE",)
+    auto = ("COSINE", "COOCCURRENCE", "TRANSITION")
+    return (*auto, "EASE") if items <= min(most, _AUTO_EASE_ITEMS) else auto
+
+
+def _chosen(
+    history: History, learning: Learning, measures: tuple[str, ...], options: Options
+) -> tuple[Blend, int, Mapping[str, Mapping[str, float]], Any]:
+    """Choose the blend and judge it; without a time there is nothing to choose by."""
+    share, count = options["holdout_fraction"], len(history.time)
+    if not options["time_col"] or not share:
+        return Blend(measures[0], popularity=1e-6), 0, {}, None
+    first = int(history.time[int(count * (1 - 2 * share))])
+    second = int(history.time[int(count * (1 - share))])
+    most = options["max_judged_users"]
+    blend = choose(
+        learning, measures, history.window(None, first), history.window(first, second), most
+    )
+    judged, metrics = judge(
+        learning, measures, blend, history.window(None, second), history.window(second, None), most
+    )
+    since = np.datetime64(second, "us").astype(object)
+    return blend, judged, metrics, since
+
+
+def _parts(history: History, learning: Learning, blend: Blend) -> dict[str, Part]:
+    window = history.window(None, None)
+    item, other, rank, value = learning.near(blend.measure, window).rows()
+    names = pa.array(history.items, pa.string())
+    neighbours = {
+        "item_id": names.take(pa.array(item)),
+        "neighbour_id": names.take(pa.array(other)),
+        "rank": pa.array(rank, pa.int32()),
+        "similarity": pa.array(value, pa.float64()),
+        "shared_user_count": shared_users(window, learning.longest, item, other),
+        "measure": pa.array([blend.measure.lower()] * len(item), pa.string()),
+    }
+    popularity = window.popularity()
+    place = np.empty(len(popularity), dtype=np.int64)
+    place[np.argsort(-popularity, kind="stable")] = np.arange(1, len(popularity) + 1)
+    pairs = np.unique(history.user * len(history.items) + history.item)
+    items = {
+        "item_id": names,
+        "popularity": popularity,
+        "popularity_rank": place,
+        "user_count": np.bincount(pairs % len(history.items), minlength=len(history.items)),
+    }
+    tables = {"neighbours": neighbours, "items": items}
+    return {name: Part(_PARTS[name], pa.table(table)) for name, table in tables.items()}

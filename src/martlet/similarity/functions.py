@@ -1,0 +1,124 @@
+"""Stored functions of an item similarity, over its companion tables ``neighbours`` and ``items``.
+
+Nothing of the users is stored: their history is given to the function, so a new customer, or a new
+purchase, counts at once, without another fit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from martlet.similarity.judging import Blend
+from martlet.sqltext import identifier, number, render
+
+__all__ = ["RECOMMENDED", "SIMILAR", "Columns", "functions"]
+
+#: Columns of ``recommend`` after user and item, with ``reason_<item>`` of the item's type last.
+RECOMMENDED = {
+    "rank": "integer",
+    "score": "double",
+    "similarity_score": "double",
+    "frequency_score": "double",
+    "popularity_score": "double",
+    "is_repeat": "boolean",
+    "cold_start_level": "varchar",
+}
+#: Columns of ``similar`` after item and ``similar_<item>``.
+SIMILAR = {"rank": "integer", "similarity": "double", "shared_user_count": "bigint"}
+
+
+@dataclass(frozen=True)
+class Columns:
+    """User, item and time (None: there is none), with types."""
+
+    user: str
+    item: str
+    time: str | None
+    user_type: str = "varchar"
+    item_type: str = "varchar"
+
+
+def functions(columns: Columns, blend: Blend, longest: int) -> dict[str, str]:
+    """Return the texts after ``create macro <name>``.
+
+    Parameters
+    ----------
+    columns : Columns
+        Of the rows that the functions are given.
+    blend : Blend
+        Weights of the parts of a score.
+    longest : int
+        Latest items of a user's history that count.
+    """
+    return {"recommend": _recommend(columns, blend, longest), "similar": _similar(columns)}
+
+
+def _recommend(columns: Columns, blend: Blend, longest: int) -> str:
+    user, item = identifier(columns.user), identifier(columns.item)
+    time = f"epoch_us(cast({identifier(columns.time)} as timestamp))" if columns.time else "0"
+    weights = {
+        name: render(number(value))
+        for name, value in blend.as_parameters().items()
+        if name != "measure"
+    }
+    reason = identifier(f"reason_{columns.item}")
+    return f"""(input, n := 10, unseen_only := false) as table (
+with given as (
+    select cast({user} as varchar) as u, cast({item} as varchar) as i, {time} as t
+    from query_table(input) where {user} is not null
+), pairs as (
+    select u, i, count(distinct t) as bought, max(t) as last from given
+    where i is not null and t is not null group by u, i
+), aged as (
+    select u, i, bought, dense_rank() over (partition by u order by last desc) - 1 as age,
+        row_number() over (partition by u order by last desc, i) as place
+    from pairs
+), history as (
+    select u, i, power({weights["recency_decay"]}, age)
+            / sum(power({weights["recency_decay"]}, age)) over (partition by u) as recent,
+        cast(bought as double) as frequency
+    from aged where place <= {longest}
+), near as (
+    select h.u, s.neighbour_id as i, round(sum(h.recent * s.similarity), 12) as near,
+        max(struct_pack(v := round(h.recent * s.similarity, 12), i := h.i)).i as reason
+    from history as h inner join {{part:neighbours}} as s on s.item_id = h.i
+    group by h.u, s.neighbour_id
+), asked as (
+    select g.u, count(h.i) as size, count(i.item_id) as known
+    from (select distinct u from given) as g left join history as h on h.u = g.u
+    left join {{part:items}} as i on i.item_id = h.i group by g.u
+), candidates as (
+    select u, i, near, null::double as frequency, reason from near
+    union all select u, i, null, frequency, null from history
+    union all select a.u, p.item_id, null, null, null
+    from asked as a inner join {{part:items}} as p on p.popularity_rank <= n + a.size
+), put_together as (
+    select c.u, c.i, coalesce(max(c.near), 0) * {weights["similarity"]} as near,
+        coalesce(max(c.frequency), 0) * {weights["frequency"]} as frequency,
+        coalesce(max(p.popularity), 0) * {weights["popularity"]} as popularity,
+        max(c.frequency) is not null as is_repeat, max(c.reason) as reason
+    from candidates as c inner join {{part:items}} as p on p.item_id = c.i
+    group by c.u, c.i
+), ranked as (
+    select *, near + frequency + popularity as score,
+        row_number() over (partition by u order by near + frequency + popularity desc, i) as rank
+    from put_together where not (unseen_only and is_repeat)
+)
+select cast(r.u as {columns.user_type}) as {user}, cast(r.i as {columns.item_type}) as {item},
+    cast(r.rank as integer) as rank, r.score, r.near as similarity_score,
+    r.frequency as frequency_score, r.popularity as popularity_score, r.is_repeat,
+    case when a.known > 0 then 'history' when a.size > 0 then 'unknown_items' else 'no_history' end
+        as cold_start_level,
+    cast(case when r.near > 0 then r.reason end as {columns.item_type}) as {reason}
+from ranked as r inner join asked as a on a.u = r.u where r.rank <= n)"""
+
+
+def _similar(columns: Columns) -> str:
+    item, other = identifier(columns.item), identifier(f"similar_{columns.item}")
+    kind = columns.item_type
+    return f"""(input, n := 10) as table (
+select cast(s.item_id as {kind}) as {item}, cast(s.neighbour_id as {kind}) as {other},
+    s.rank, s.similarity, s.shared_user_count
+from {{part:neighbours}} as s
+inner join (select distinct cast({item} as varchar) as i from query_table(input)) as g
+    on g.i = s.item_id where s.rank <= n)"""

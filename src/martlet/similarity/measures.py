@@ -1,0 +1,127 @@
+"""How near two items are, by the users who bought both.
+
+References
+----------
+Sarwar, Karypis, Konstan and Riedl (2001), "Item-based collaborative filtering recommendation
+algorithms", WWW, section 3.1 (cosine). Steck (2019), "Embarrassingly shallow autoencoders for
+sparse data", WWW, section 3.1 (EASE).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from martlet.similarity.history import Window
+
+__all__ = ["MEASURES", "Neighbours", "similarity"]
+
+#: Names of the measures.
+MEASURES = ("COOCCURRENCE", "COSINE", "TRANSITION", "EASE")
+_LATER = 10
+
+
+class Neighbours:
+    """The nearest neighbours of each item: positive, the greatest first, items x items.
+
+    Attributes
+    ----------
+    matrix
+        Sparse; row = item, column = neighbour.
+    """
+
+    def __init__(self, matrix: Any, most: int) -> None:
+        self.matrix = _greatest(sparse.csr_matrix(matrix), most)
+
+    def rows(self) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
+        """Return item, neighbour, rank from 1, and similarity."""
+        found = self.matrix.tocoo()
+        order = np.lexsort((found.col, -found.data, found.row))
+        item, other, value = found.row[order], found.col[order], found.data[order]
+        first = np.searchsorted(item, item, side="left")
+        return item, other, np.arange(len(item)) - first + 1, value
+
+
+def similarity(
+    measure: str, window: Window, longest: int, shrinkage: float, ridge: float, gap_decay: float
+) -> Any:
+    """Return items x items: how much a purchase of the row's item speaks for the column's.
+
+    Parameters
+    ----------
+    measure : str
+        One of `MEASURES`.
+    window : Window
+        Purchases.
+    longest : int
+        Pairs kept of a user, the latest.
+    shrinkage : float
+        Added to the denominator of co-occurrence and cosine: rare pairs weigh less.
+    ridge : float
+        L2 penalty of EASE.
+    gap_decay : float
+        For TRANSITION: the weight of an item bought one order later still.
+    """
+    bought = window.bought(longest)
+    count = np.asarray(bought.sum(axis=0)).ravel()
+    if measure == "EASE":
+        inverse = np.linalg.inv((bought.T @ bought).toarray() + ridge * np.eye(len(count)))
+        weights = inverse / -np.diag(inverse)[None, :]
+        np.fill_diagonal(weights, 0.0)
+        return weights
+    if measure == "TRANSITION":
+        return _scaled(_transitions(window, gap_decay), count, shrinkage)
+    together = (bought.T @ bought).tocsr()
+    if measure == "COOCCURRENCE":
+        return sparse.diags(1 / np.maximum(count + shrinkage, 1e-12)) @ together
+    return _scaled(together, count, shrinkage)
+
+
+def _scaled(together: Any, count: NDArray[np.float64], shrinkage: float) -> Any:
+    found = together.tocoo()
+    root = np.sqrt(count[found.row] * count[found.col])
+    return sparse.csr_matrix(
+        (found.data / (root + shrinkage), (found.row, found.col)), shape=found.shape
+    )
+
+
+def _transitions(window: Window, decay: float) -> Any:
+    """Count later purchases, each order further away weighing `decay` times the one before."""
+    order = np.lexsort((window.item, window.time, window.user))
+    user, item, time = window.user[order], window.item[order], window.time[order]
+    if not len(user):
+        return sparse.csr_matrix((window.shape[1], window.shape[1]))
+    fresh = np.concatenate([[True], (user[1:] != user[:-1]) | (time[1:] != time[:-1])])
+    event = np.cumsum(fresh) - 1
+    owner = user[fresh]
+    events = sparse.csr_matrix(
+        (np.ones(len(item)), (event, item)), shape=(len(owner), window.shape[1])
+    )
+    total = sparse.csr_matrix((window.shape[1], window.shape[1]))
+    for gap in range(1, _LATER + 1):
+        same = np.flatnonzero(owner[gap:] == owner[:-gap])
+        if not len(same):
+            break
+        total = total + decay ** (gap - 1) * (events[same].T @ events[same + gap])
+    return total
+
+
+def _greatest(matrix: Any, most: int) -> Any:
+    """Keep the `most` greatest positive entries of each row, without the diagonal."""
+    found = matrix.tocoo()
+    kept = (found.row != found.col) & (found.data > 0)
+    row, column, value = found.row[kept], found.col[kept], found.data[kept]
+    order = np.lexsort((column, -value, row))
+    row, column, value = row[order], column[order], value[order]
+    near = np.arange(len(row)) - np.searchsorted(row, row, side="left") < most
+    return sparse.csr_matrix((value[near], (row[near], column[near])), shape=matrix.shape)
+
+
+def shared_users(window: Window, longest: int, item: Any, other: Any) -> Any:
+    """Return the number of users who bought both, one a pair."""
+    bought = window.bought(longest)
+    together = (bought.T @ bought).tocsr()
+    return np.asarray(together[item, other]).ravel().astype(np.int64)
