@@ -48,6 +48,7 @@
         'martlet_sequence_max_gap': ['whole_number', 1, 1000],
         'martlet_sequence_decay': ['number', 0, 1],
         'martlet_sequence_min_customers': ['whole_number', 1, 1000000000],
+        'martlet_sequence_max_products': ['whole_number', 2, 1000000],
         'martlet_looker_window_days': ['whole_number', 7, 365],
         'martlet_looker_outcome_days': ['whole_number', 1, 365],
         'martlet_looker_cost_per_hit': ['number', 0, 1000],

@@ -14,8 +14,8 @@
 {%- set terms = ref('int_products__search_terms').include(database=false) -%}
 {%- set vocabulary = vocabulary.include(database=false) -%}
 {%- set products = ref('int_products__listed').include(database=false) -%}
-create schema if not exists {{ target.database }}.marts;
-create or replace macro {{ target.database }}.marts.search_products(query, n := 10) as table (
+create schema if not exists {{ adapter.quote(target.database) }}.marts;
+create or replace macro {{ adapter.quote(target.database) }}.marts.search_products(query, n := 10) as table (
     with words as (
         select distinct unnest({{ text_tokens('query') }}) as word
     ),
@@ -104,7 +104,7 @@ create or replace macro {{ target.database }}.marts.search_products(query, n := 
     where ranked.search_rank <= n
     order by ranked.search_rank
 );
-create or replace macro {{ target.database }}.main.search_products(query, n := 10) as table (
+create or replace macro {{ adapter.quote(target.database) }}.main.search_products(query, n := 10) as table (
     select * from marts.search_products(query, n := n)
 );
 {%- endmacro %}

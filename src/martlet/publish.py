@@ -196,11 +196,12 @@ def _judge_alone(
     for name in ("evaluate", "confusion_matrix", "roc_curve"):
         if name not in functions:
             continue
-        call = f"select * from {store.local(store.function(name, version))}('{judged}')"
+        function = store.local(store.function(name, version))
+        relation = store.con.query(f"select * from {function}('{judged}')")
+        names, types, rows = relation.columns, relation.types, relation.fetchall()
         if name == "evaluate":
-            relation = store.con.query(call)
-            metrics = dict(zip(relation.columns, relation.fetchall()[0], strict=True))
-        functions[name].append(stored_result(store.con, call))
+            metrics = dict(zip(names, rows[0], strict=True))
+        functions[name].append(stored_result(names, types, rows))
     return metrics
 
 

@@ -1,31 +1,19 @@
 with
 
-lines as (
-    select * from {{ ref('int_baskets__lines') }}
-),
-
--- A basket without bounds would count every pair of its lines with every later line.
 purchases as (
-    select
-        customer_id,
-        customer_order_number,
-        basket_date,
-        product_id,
-        as_of_date,
-        max(customer_order_number) over (partition by customer_id) as last_order_number
-    from lines
-    where customer_id is not null and basket_size <= {{ var('martlet_basket_max_items') }}
+    select * from {{ ref('int_purchases__numbered') }}
 ),
 
 products as (
     select
-        product_id,
+        product_number,
+        min(product_id) as product_id,
         min(as_of_date) as as_of_date,
         count(*) as purchase_count,
         count(case when customer_order_number < last_order_number then 1 end) as followed_count,
         count(case when customer_order_number > 1 then 1 end) as repeat_order_count
     from purchases
-    group by product_id
+    group by product_number
 ),
 
 repeat_orders as (
@@ -39,61 +27,81 @@ repeat_orders as (
     ) as later_orders
 ),
 
+-- Once a customer first: counting customers then needs no list of them.
 followed_by as (
     select
-        earlier.product_id,
-        later.product_id as next_product_id,
-        earlier.customer_id,
-        later.customer_order_number - earlier.customer_order_number as order_gap,
-        {{ days_between('earlier.basket_date', 'later.basket_date') }} as gap_days
+        earlier.customer_number,
+        earlier.product_number,
+        later.product_number as next_product_number,
+        count(*) as transition_count,
+        count(
+            case when later.customer_order_number - earlier.customer_order_number = 1 then 1 end
+        ) as next_order_count,
+        sum(power(
+            cast({{ var('martlet_sequence_decay') }} as double),
+            later.customer_order_number - earlier.customer_order_number - 1
+        )) as decayed_count,
+        sum({{ days_between('earlier.basket_date', 'later.basket_date') }}) as gap_days
     from purchases as earlier
     inner join purchases as later
         on
-        earlier.customer_id = later.customer_id
+        earlier.customer_number = later.customer_number
         and earlier.customer_order_number < later.customer_order_number
         and later.customer_order_number
         <= earlier.customer_order_number + {{ var('martlet_sequence_max_gap') }}
+    group by earlier.customer_number, earlier.product_number, later.product_number
 ),
 
 transitions as (
     select
-        product_id,
-        next_product_id,
-        count(distinct customer_id) as customer_count,
-        count(*) as transition_count,
-        count(case when order_gap = 1 then 1 end) as next_order_count,
+        product_number,
+        next_product_number,
+        count(*) as customer_count,
+        sum(transition_count) as transition_count,
+        sum(next_order_count) as next_order_count,
         -- Rounded, because the last digit of a sum depends on the order of the rows.
-        round(sum(power(cast({{ var('martlet_sequence_decay') }} as double), order_gap - 1)), 9)
-            as decayed_count,
-        median(cast(gap_days as double)) as median_gap_days
+        round(sum(decayed_count), 9) as decayed_count,
+        cast(sum(gap_days) as double) / nullif(sum(transition_count), 0) as mean_gap_days
     from followed_by
-    group by product_id, next_product_id
+    group by product_number, next_product_number
+),
+
+-- What follows a product hardly ever is of no use to anybody.
+ranked as (
+    select
+        *,
+        row_number() over (
+            partition by product_number
+            order by decayed_count desc, customer_count desc, next_product_number
+        ) as next_product_rank
+    from transitions
 ),
 
 measured as (
     select
-        transitions.product_id,
-        transitions.next_product_id,
+        products.product_id,
+        next_products.product_id as next_product_id,
         products.as_of_date,
-        transitions.product_id = transitions.next_product_id as is_repeat,
+        transitions.product_number = transitions.next_product_number as is_repeat,
         transitions.customer_count,
-        transitions.transition_count,
+        cast(transitions.transition_count as bigint) as transition_count,
         transitions.decayed_count,
         transitions.decayed_count / sqrt(
             cast(products.purchase_count as double) * next_products.purchase_count
         ) as transition_weight,
-        transitions.median_gap_days,
+        transitions.mean_gap_days,
         products.followed_count,
-        transitions.next_order_count,
+        cast(transitions.next_order_count as bigint) as next_order_count,
         cast(transitions.next_order_count as double) / nullif(products.followed_count, 0)
             as next_order_rate,
         cast(next_products.repeat_order_count as double)
         / nullif(repeat_orders.repeat_order_count, 0) as base_rate
-    from transitions
-    inner join products on transitions.product_id = products.product_id
+    from ranked as transitions
+    inner join products on transitions.product_number = products.product_number
     inner join products as next_products
-        on transitions.next_product_id = next_products.product_id
+        on transitions.next_product_number = next_products.product_number
     cross join repeat_orders
+    where transitions.next_product_rank <= 100
 ),
 
 expected as (
@@ -113,7 +121,7 @@ compared as (
         transition_count,
         decayed_count,
         transition_weight,
-        median_gap_days,
+        mean_gap_days,
         followed_count,
         next_order_count,
         next_order_rate,

@@ -27,7 +27,7 @@ described as (
         sequences.confidence,
         sequences.lift,
         sequences.order_share,
-        sequences.median_gap_days
+        sequences.mean_gap_days
     from sequences
     left join products as first_products
         on sequences.first_product_id = first_products.product_id

@@ -20,7 +20,7 @@ described as (
         transitions.transition_count,
         transitions.decayed_count,
         transitions.transition_weight,
-        transitions.median_gap_days,
+        transitions.mean_gap_days,
         transitions.followed_count,
         transitions.next_order_count,
         transitions.next_order_rate,

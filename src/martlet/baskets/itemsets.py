@@ -12,12 +12,16 @@ from dataclasses import dataclass
 from martlet.baskets.load import Baskets
 from martlet.errors import MartletError
 
-__all__ = ["Itemsets", "mine_itemsets"]
+__all__ = ["Itemsets", "TooManyItemsetsError", "mine_itemsets"]
 
 _COUNTS = (
     "count(*) as n, count(*) filter (tid > {boundary}) as n_recent, "
     "min(tid) as first_tid, max(tid) as last_tid"
 )
+
+
+class TooManyItemsetsError(MartletError):
+    """There are more frequent itemsets than are wanted."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ def mine_itemsets(
 
     Raises
     ------
-    MartletError
+    TooManyItemsetsError
         If there are more sets than `max_itemsets`.
     """
     counts = _COUNTS.format(boundary=baskets.boundary)
@@ -131,8 +135,8 @@ def _candidates(baskets: Baskets, size: int) -> str:
 
 def _check(found: int, most: int) -> int:
     if found > most:
-        raise MartletError(
+        raise TooManyItemsetsError(
             f"There are more than {most:,} frequent itemsets: raise min_support or min_count, or "
-            "limit max_itemset_size. (max_itemsets is the limit.)"
+            "limit max_itemset_size, or set raise_support. (max_itemsets is the limit.)"
         )
     return found

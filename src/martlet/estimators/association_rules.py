@@ -21,7 +21,7 @@ from martlet.baskets.completion import (
     make_pairs,
     predict_query,
 )
-from martlet.baskets.itemsets import Itemsets, mine_itemsets
+from martlet.baskets.itemsets import Itemsets, TooManyItemsetsError, mine_itemsets
 from martlet.baskets.load import BasketColumns, Baskets, least_count, load_baskets
 from martlet.baskets.rules import (
     ITEMSET_COLUMNS,
@@ -100,6 +100,7 @@ class AssociationRules(Estimator):
         Option("min_confidence", 0.1, "number", low=0, high=1),
         Option("max_itemset_size", None, "integer", low=1),
         Option("max_itemsets", 1_000_000, "integer", low=1),
+        Option("raise_support", False, "boolean"),
         Option("max_basket_size", 200, "integer", low=1),
         Option("max_neighbours", 200, "integer", low=1),
         Option("recent_days", None, "integer", low=1),
@@ -237,7 +238,8 @@ def _mine(training: Training, level: str) -> _Mined:
         training.con, query, columns, options["max_basket_size"], options["recent_days"]
     )
     minimum = max(options["min_count"], least_count(options["min_support"], baskets.baskets))
-    itemsets = mine_itemsets(baskets, minimum, options["max_itemset_size"], options["max_itemsets"])
+    itemsets = _itemsets(baskets, minimum, options)
+    minimum = itemsets.minimum
     mine_rules(baskets, itemsets, options["min_confidence"])
     tables = {
         "itemsets": _of_level(itemset_table(baskets, itemsets), level),
@@ -259,6 +261,19 @@ def _mine(training: Training, level: str) -> _Mined:
         _recent_since(baskets),
     )
     return _Mined(level, baskets, itemsets, tables, audit)
+
+
+def _itemsets(baskets: Baskets, minimum: int, options: Options) -> Itemsets:
+    """Mine itemsets; where asked to, with twice the least count until they are few enough."""
+    while True:
+        try:
+            return mine_itemsets(
+                baskets, minimum, options["max_itemset_size"], options["max_itemsets"]
+            )
+        except TooManyItemsetsError:
+            if not options["raise_support"]:
+                raise
+            minimum *= 2
 
 
 def _recent_since(baskets: Baskets) -> Any:

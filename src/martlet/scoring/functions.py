@@ -147,19 +147,18 @@ def _information(store: ModelStore, version: int, task: str) -> dict[str, list[s
     }
 
 
-def stored_result(con: duckdb.DuckDBPyConnection, query: str) -> str:
-    """Run a query and return its answer as the text of a function without arguments.
+def stored_result(names: Sequence[str], types: Sequence[Any], rows: Sequence[Sequence[Any]]) -> str:
+    """Return the answer of a query as the text of a function without arguments.
 
     Parameters
     ----------
-    con : duckdb.DuckDBPyConnection
-        Where to run it.
-    query : str
-        A query of few rows.
+    names : sequence of str
+        Of the columns.
+    types : sequence of DuckDBPyType
+        Their types.
+    rows : sequence of sequence
+        The rows; few.
     """
-    relation = con.query(query)
-    names, types = relation.columns, relation.types
-    rows = relation.fetchall()
 
     def value(item: Any, kind: Any) -> str:
         if item is None:
