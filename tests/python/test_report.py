@@ -52,7 +52,10 @@ def test_the_file_is_whole_and_holds_no_script(database: Path, tmp_path: Path) -
     output = tmp_path / "report.html"
     titles = write_report(database, output)
     page = output.read_text()
-    assert titles == ["Customer segments", "How many segments", "Churn probabilities"]
+    assert titles == [
+        "Customer segments", "How many segments", "Churn probabilities", "Model health",
+    ]  # fmt: skip
+    assert "marts.dim_ml_models is not in this database" in page
     assert "<script" not in page
     assert "<b>half" not in page
     assert "&lt;script&gt;alert" in page
@@ -86,6 +89,45 @@ def test_calibration_is_drawn_when_it_is_there_and_empty_tables_say_so(
     assert "500 customers at the test cut-off 2025-03-01" in page
     assert "off by 0.050 on average" in page
     assert "marts.fct_segment_profiles is empty" in page
+
+
+def test_model_health_is_told_and_drawn(database: Path, tmp_path: Path) -> None:
+    with duckdb.connect(str(database)) as con:
+        con.execute(
+            """
+            create table marts.dim_ml_models as
+            select 'ml_' || title || '__fit' as model_name, title, status,
+                timestamp '2025-06-01' as trained_at, 1234 as training_row_count,
+                'log_loss' as metric, 0.4 as metric_value, 0.5 as baseline_value,
+                true as is_better_than_baseline, reason as insufficient_data_reason
+            from (values ('churn', 'trained', null), ('risk', 'insufficient_data', ?))
+                as t(title, status, reason)
+            """,
+            [HOSTILE],
+        )
+        con.execute("""
+            create table marts.fct_ml_monitoring as
+            select 'ml_churn__fit' as model_name, 'performance' as check_kind,
+                'log_loss' as subject, date '2025-01-01' + 31 * n::int as as_of_date,
+                0.4 as check_value, case when n > 0 then 0.5 end as baseline_value,
+                case n when 0 then 'alarm' when 2 then 'watch' else 'ok' end as status
+            from range(3) as r(n)
+        """)
+        con.execute("""
+            create table marts.fct_ml_retrain_triggers as
+            select 'ml_churn__fit' as model_name, 'too_old' as rule, true as is_triggered,
+                'fitted 400 days ago' as evidence, 'fit <again>' as action
+        """)
+    output = tmp_path / "report.html"
+    write_report(database, output)
+    page = output.read_text()
+    assert "2 models are watched; 1 of them have too little data. 1 rules call" in page
+    assert "fit &lt;again&gt;" in page
+    assert "&lt;script&gt;" in page
+    assert "<script" not in page
+    # The alarm is of an older date, the newest check is only watched.
+    assert re.search(r'>churn<.*?>yes</td><td class="number">0</td><td class="number">1</td>', page)
+    assert page.count("<svg") == 3
 
 
 def test_mistakes_are_one_sentence(

@@ -13,4 +13,5 @@ SECTIONS: tuple[str, ...] = (
     "martlet.report.segments",
     "martlet.report.segment_scan",
     "martlet.report.churn_calibration",
+    "martlet.report.model_health",
 )
