@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from macro_support import render
-from ml_support import TRAINING, connect, fit, rows
+from ml_support import TRAINING, connect, fit, rows, types
 from support import PROJECT, parse_manifest
 
 LINEAR = {"model_type": "linear_reg", "input_label_cols": ["y"], "data_split_method": "NO_SPLIT"}
@@ -135,6 +135,14 @@ def test_a_model_without_enough_data_can_be_watched():
     fit(con, "line", "select x, n, y from training where false", **LINEAR)
     assert stability(con, "training") == {}
     assert rows(con, "from line_validate_data_skew('training')") == []
+    # Its predictions can be asked for reasons: there are none, in the columns there will be.
+    two = {"model_type": "logistic_reg", "input_label_cols": ["two"]}
+    fit(con, "empty", "select x, n, two from training where false", **two)
+    fit(con, "full", "select x, n, two from training", **two)
+    call = "_explain_predict('training', top_k_features := 3, threshold := 0.6)"
+    assert rows(con, f"from empty{call}") == []
+    assert types(con, f"from empty{call}") == types(con, f"from full{call}")
+    assert list(types(con, f"from empty{call}")) == list(types(con, f"from full{call}"))
     ((notices,),) = con.execute("select notices from line").fetchall()
     assert notices[-1].startswith("not enough data: ")
 

@@ -88,22 +88,6 @@ class ChurnClassifier(Estimator):
         """Return the columns of the comparison."""
         return {"comparison": _COLUMNS}
 
-    def empty_functions(self, options: Options) -> Mapping[str, str]:
-        """Return explain_predict with its columns and no rows."""
-        label = (options["input_label_cols"] or ("label",))[0]
-        made = {
-            f"predicted_{label}": "boolean",
-            "probability": "double",
-            "top_feature_attributions": "struct(feature varchar, attribution double)[]",
-            "baseline_prediction_value": "double",
-            "prediction_value": "double",
-            "approximation_error": "double",
-        }
-        listed = ", ".join(f'cast(null as {kind}) as "{name}"' for name, kind in made.items())
-        head = "(input, top_k_features := 5, threshold := 0.5) as table ({scored} select "
-        rows = f"{{inputs:{','.join(made)}}} from {{last}} where false)"
-        return {"explain_predict": f"{head}{listed}, {rows}"}
-
     def fit(self, training: Training) -> Fitted:
         """Fit every candidate twice, choose on the first, test the second."""
         _require(training)

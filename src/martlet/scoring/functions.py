@@ -115,6 +115,8 @@ def empty_functions(
     """Return the functions of a version without enough data: right columns, no rows."""
     components = options.get("num_principal_components") or 1
     made = predict_functions(estimator.task, Scoring(None), label, components)
+    if label is not None and estimator.task in ("regression", "classification"):
+        made["explain_predict"] = _no_explanation(label, estimator.task)
     made |= estimator.empty_functions(options)
     chain = Chain(())
     functions = {name: [fill(body, chain, {})] for name, body in made.items()}
@@ -127,6 +129,27 @@ def empty_functions(
             f"() as table (select {columns} where false)",
         ]
     return functions | _information(store, version, estimator.task)
+
+
+def _no_explanation(label: Label, task: str) -> str:
+    """Return explain_predict with its columns and no rows."""
+    classifies = task == "classification"
+    columns = {
+        f"predicted_{label.name}": label.type if classifies else "double",
+        **({"probability": "double"} if classifies else {}),
+        "top_feature_attributions": "struct(feature varchar, attribution double)[]",
+        "baseline_prediction_value": "double",
+        "prediction_value": "double",
+        "approximation_error": "double",
+    }
+    listed = ", ".join(
+        f"cast(null as {kind}) as {identifier(name)}" for name, kind in columns.items()
+    )
+    arguments = "input, top_k_features := 5" + ", threshold := 0.5" * classifies
+    return (
+        f"({arguments}) as table (select {listed}, {inputs(*columns)} "
+        "from query_table(input) where false)"
+    )
 
 
 def _information(store: ModelStore, version: int, task: str) -> dict[str, list[str]]:
