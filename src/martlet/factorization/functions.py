@@ -66,10 +66,13 @@ class Answers:
 
     def score(self, user: str, item: str) -> str:
         """Return the prediction for a row of users and a row of items, either of them missing."""
+        dot = f"coalesce(cast(list_inner_product({user}.v, {item}.v) as double), 0.0e0)"
+        if self.implicit:
+            return dot
         return (
             f"{render(number(self.intercept))} + coalesce({user}.intercept, 0.0e0) "
             f"+ coalesce({item}.intercept, 0.0e0) "
-            f"+ coalesce(cast(list_inner_product({user}.v, {item}.v) as double), 0.0e0)"
+            f"+ {dot}"
         )
 
     def shown(self, user: str, item: str) -> str:

@@ -25,7 +25,7 @@ METRICS = (
     "ndcg_at_10", "hit_rate_at_10", "recall_at_10", "mean_average_precision_at_10", "coverage",
 )  # fmt: skip
 _LENGTH = 10
-_SIMILARITY = (2.0, 20.0)
+_SIMILARITY = (2.0, 20.0, 200.0)
 _FREQUENCY = (0.0, 0.1, 0.5, 3.0)
 _RECENCY = (0.8,)
 #: Scores that the choice looks at, so that many items are judged by fewer users.
