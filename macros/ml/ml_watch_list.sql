@@ -9,7 +9,7 @@
     latest_by        of those rows, only the ones with the highest value of this column,
     latest_days      or up to so many days before it
     extra_columns    columns the model knows and those rows lack
-    ignored_inputs   keys, dates and counters, which differ by nature
+    ignored_inputs   keys, dates, counters and ages, which differ by nature
     scores           table of predictions; without it the model scores nothing by date
     score            the column whose distribution is watched
     score_date       the date predictions are compared by, where that is not as_of_date
@@ -58,6 +58,7 @@
             'model': 'ml_lifetime_value__fit', 'title': 'lifetime value', 'metric': 'mean_log_likelihood',
             'is_lower_better': false,
             'rows': 'ml_lifetime_value__training_set', 'rows_where': 'is_current',
+            'ignored_inputs': ['age_days', 'last_purchase_age_days'],
             'scores': 'ml_lifetime_value__predictions', 'score': 'expected_order_count_90_days',
         },
         {

@@ -45,7 +45,7 @@
         {%- do log('Models: nothing calls for a refit.', info=True) -%}
     {%- endif -%}
     {%- for row in rows[:5] -%}
-        {%- do log('Models: ' ~ row[0] ~ ', ' ~ row[1] ~ ': ' ~ row[2] | truncate(160, false, ' ...'), info=True) -%}
+        {%- do log('Models: ' ~ row[0] ~ ', ' ~ row[1] ~ ': ' ~ row[2].split('. ')[0].rstrip('.') ~ '.', info=True) -%}
     {%- endfor -%}
     {%- if rows | length > 0 -%}
         {%- do log(
