@@ -200,6 +200,8 @@ def test_known_settings_are_those_of_the_project_file() -> None:
     text = (PROJECT / "macros" / "project" / "check_settings.sql").read_text()
     listed = re.findall(r"^        '(martlet_\w+)':", text, flags=re.MULTILINE)
     assert sorted(listed) == sorted(project["vars"])
+    described = re.findall(r"^\| `(martlet_\w+)`", (PROJECT / "docs/settings.md").read_text(), re.M)
+    assert sorted(described) == sorted(project["vars"])
 
 
 def test_one_version_number() -> None:
