@@ -39,14 +39,15 @@
                     cast(is_delivered_abroad as integer),
                     cast(extract(hour from {{ local_timestamp('ordered_at') }}) < 6 as integer)
                 ] as own_values,
-                unnest(['address', 'card', 'customer', 'customer_device', 'device', 'email']) as key_kind,
-                unnest([address, card, customer, customer || '|' || device, device, email]) as key_value
+                unnest(range(1, 7)) as key_number,
+                unnest(['device', 'address', 'card', 'email', 'customer', 'customer_device']) as key_kind,
+                unnest([device, address, card, email, customer, customer || '|' || device]) as key_value
             from __martlet_asked
         ),
         __martlet_found as (
             select
                 a.order_id,
-                a.key_kind,
+                a.key_number,
                 any_value(a.ordered_at) as ordered_at,
                 any_value(a.total_amount) as total_amount,
                 any_value(a.has_device) as has_device,
@@ -56,8 +57,8 @@
                     count(*) filter (where h.ordered_at >= a.ordered_at - to_microseconds({{ microseconds }})),
                     {%- endfor %}
                     count(h.order_id),
-                    len(list_distinct(list(h.person_id))),
-                    count(*) filter (where h.charged_back_at < a.ordered_at)
+                    count(*) filter (where h.charged_back_at < a.ordered_at),
+                    len(list_distinct(list(h.person_id)))
                 ] as counts,
                 avg(cast(h.total_amount as double)) as mean_amount,
                 stddev_samp(cast(h.total_amount as double)) as deviation_amount,
@@ -65,9 +66,10 @@
             from __martlet_keys as a
             left join {{ ref('int_order_keys__linked').include(database=False) }} as h
                 on h.key_kind = a.key_kind and h.key_value = a.key_value and h.ordered_at < a.ordered_at
-            group by a.order_id, a.key_kind
+            group by a.order_id, a.key_number
         ),
-        {#- In the order of the alphabet: 1 address, 2 card, 3 customer, 4 customer and device, 5 device, 6 e-mail. #}
+        {#- Six counts a kind of key: the customer's begin at 25 (people, the last, are not asked for), those of
+            customer and device at 31. #}
         __martlet_known as (
             select
                 order_id,
@@ -75,10 +77,10 @@
                 any_value(total_amount) as total_amount,
                 any_value(has_device) as has_device,
                 any_value(own_values) as own_values,
-                list(counts order by key_kind) as counts,
-                max(mean_amount) filter (where key_kind = 'customer') as mean_amount,
-                max(deviation_amount) filter (where key_kind = 'customer') as deviation_amount,
-                max(last_ordered_at) filter (where key_kind = 'customer') as last_ordered_at
+                flatten(list(counts order by key_number)) as counts,
+                max(mean_amount) filter (where key_number = 5) as mean_amount,
+                max(deviation_amount) filter (where key_number = 5) as deviation_amount,
+                max(last_ordered_at) filter (where key_number = 5) as last_ordered_at
             from __martlet_found
             group by order_id
         ),
@@ -96,15 +98,10 @@
                 total_amount,
                 p,
                 flatten([
-                    list_transform(
-                        flatten([
-                            counts[5], counts[1], counts[2], counts[6], counts[3][1:4], counts[3][6:6]
-                        ]),
-                        lambda x: ln(1 + x)
-                    ),
+                    list_transform(counts[1:29], lambda x: ln(1 + x)),
                     own_values,
                     [
-                        cast(has_device and counts[3][4] > 0 and counts[4][4] = 0 as integer),
+                        cast(has_device and counts[28] > 0 and counts[34] = 0 as integer),
                         least(greatest(coalesce(
                             (total_amount - mean_amount) / nullif(deviation_amount, 0), 0
                         ), -5), 5),

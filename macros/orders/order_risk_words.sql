@@ -9,8 +9,8 @@
         'order_count_1_day': 'orders within a day from ',
         'order_count_7_days': 'orders within a week from ',
         'order_count': 'number of earlier orders from ',
-        'person_count': 'number of people seen with ',
         'chargeback_count': 'earlier charge-backs of ',
+        'person_count': 'number of people seen with ',
     } -%}
     {%- set others = {
         'total_amount': 'amount of the order',
