@@ -2,14 +2,16 @@
     The champion beats an answer that needs no model, on the same evaluation rows. Goes on the fitted
     model. `baseline`: majority_class or mean (both stored with the model at its fit), or
     previous_version (the metrics stored with the version before). `margin` is how much better it
-    must be; a negative margin allows as much worse.
+    must be; a negative margin allows as much worse. For metrics of a type's own, `higher_is_better`
+    says which way is better; without it less is.
 #}
-{% test ml_not_worse_than_baseline(model, metric, baseline='majority_class', margin=0) %}
+{% test ml_not_worse_than_baseline(model, metric, baseline='majority_class', margin=0, higher_is_better=none) %}
 
-{%- set better = 1 if metric in [
+{%- set known = metric in [
     'precision', 'recall', 'accuracy', 'f1_score', 'roc_auc', 'r2_score', 'explained_variance',
     'total_explained_variance_ratio'
-] else -1 -%}
+] -%}
+{%- set better = 1 if (known if higher_is_better is none else higher_is_better) else -1 -%}
 {%- if baseline not in ['majority_class', 'mean', 'previous_version'] -%}
     {%- do exceptions.raise_compiler_error(
         "ml_not_worse_than_baseline: baseline is majority_class, mean or previous_version, not '" ~ baseline ~ "'."
