@@ -81,12 +81,25 @@
             'score_date': "cast(date_trunc('month', as_of_date) as date)",
         },
         {
+            'model': 'ml_recommendations__fit', 'title': 'recommendations', 'metric': 'ndcg_at_10', 'is_lower_better': false,
+            'rows': 'ml_recommendations__training_set', 'latest_by': 'basket_at', 'latest_days': 90,
+            'ignored_inputs': ['customer_id', 'basket_at'],
+            'scores': 'ml_recommendations__predictions', 'score': 'score',
+        },
+        {
             'model': 'ml_retention__fit', 'title': 'retention offers', 'metric': 'log_loss', 'is_lower_better': true,
             'rows': 'ftr_customers__churn',
             'rows_where': 'is_current and recency_days <= ' ~ var('martlet_churn_active_days', 365),
             'extra_columns': {'is_treated': 'cast(null as boolean)'},
             'ignored_inputs': ['is_treated'],
             'scores': 'ml_retention__predictions', 'score': 'uplift',
+        },
+        {
+            'model': 'ml_return_visits__fit', 'title': 'return visits', 'metric': 'log_loss', 'is_lower_better': true,
+            'rows': 'ftr_visitors__first_day', 'latest_by': 'as_of_date', 'latest_days': 30,
+            'ignored_inputs': ['last_session_ended_at'],
+            'scores': 'ml_return_visits__predictions', 'score': 'return_purchase_probability', 'is_probability': true,
+            'score_date': "cast(date_trunc('month', as_of_date) as date)",
         },
         {
             'model': 'ml_segments__fit', 'title': 'customer segments', 'metric': 'simplified_silhouette',

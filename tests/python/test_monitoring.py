@@ -13,6 +13,13 @@ from support import PROJECT, parse_manifest
 
 LINEAR = {"model_type": "linear_reg", "input_label_cols": ["y"], "data_split_method": "NO_SPLIT"}
 
+#: Nobody acts on these: one shows what a leak does, two are only compared in a back-test.
+NOT_WATCHED = {
+    "ml_return_visits__fit_leaking",
+    "ml_lifetime_value__order_fit",
+    "ml_lifetime_value__order_spend_fit",
+}
+
 
 @pytest.fixture(scope="module")
 def con():
@@ -46,7 +53,7 @@ def test_every_fitted_model_is_watched():
         and node.config.materialized == "model"
     }
     assert len(watched) == len(set(watched))
-    assert set(watched) == fitted, "add the model to macros/ml/ml_watch_list.sql"
+    assert set(watched) == fitted - NOT_WATCHED, "add the model to macros/ml/ml_watch_list.sql"
 
 
 def test_stability_is_that_of_histograms_with_the_edges_of_training(con):
