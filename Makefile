@@ -15,7 +15,7 @@ build: $(BIN)/.installed ## Environment, install, and dbt build on the sample sh
 	$(BIN)/martlet build $(ARGS)
 
 test: $(BIN)/.installed-dev ## Everything that proves the project: project checks, dbt build, Python tests
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 check: lint test ## What continuous integration runs: lint and test
 
