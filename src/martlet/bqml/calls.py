@@ -27,9 +27,12 @@ _DRIFT = {
     "thresholds",
 }
 
+#: Functions of rows alone: there is no model whose version could be pinned.
+_WITHOUT_MODEL = {"describe_data", "validate_data_drift"}
+
 #: Functions that have a macro, ``ml_`` and the name, and the options that macro takes.
 TABLE_FUNCTIONS: dict[str, frozenset[str]] = {
-    name: frozenset({"version", *options})
+    name: frozenset(options) if name in _WITHOUT_MODEL else frozenset({"version", *options})
     for name, options in {
         "advanced_weights": {"standardize"},
         "arima_coefficients": set(),
