@@ -329,10 +329,11 @@ def test_a_shop_that_delivers_nothing_still_has_its_marts(
         "where table_schema = 'marts' group by 1",
     )
     assert {"dim_customers", "dim_products", "fct_orders", "fct_order_items"} <= dict(marts).keys()
-    for mart, column_count in marts:
-        assert column_count > 5
-        if mart != "fct_data_quality":
-            assert query(database, f"select count(*) from marts.{mart}") == [(0,)]
+    filled = {
+        mart for mart, _ in marts if query(database, f"select count(*) from marts.{mart}") != [(0,)]
+    }
+    # The horizons that could be chosen stand there without evidence.
+    assert filled == {"fct_data_quality", "fct_churn_horizons"}
     # Data quality lists what is missing.
     assert query(
         database, "select distinct connector, severity, checked_count from marts.fct_data_quality"

@@ -140,6 +140,8 @@ class Guest:
         lines: list[str] = []
         before, start = dict(os.environ), Path.cwd()
         os.chdir(self.folder)
+        # The environment may point dbt at Martlet's own profile.
+        os.environ["DBT_PROFILES_DIR"] = str(self.folder)
         quiet = ["--log-level", "none", "--log-level-file", "none", "--no-use-colors"]
         try:
             outcome = dbtRunner(
