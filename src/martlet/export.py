@@ -48,9 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--version", type=int, help="by default the champion")
     parser.add_argument("--table", default="input_rows", help="rows to score (input_rows)")
     parser.add_argument("--output", "-o", type=Path, help="file to write; by default the screen")
-    parser.add_argument("--database", type=Path, help="DuckDB file; by default the project's")
-    parser.add_argument("--project-dir", type=Path, help="folder with dbt_project.yml")
-    parser.add_argument("--target", "-t", help="target of profiles/profiles.yml")
+    models_cli.add_database_arguments(parser)
 
 
 def run(options: argparse.Namespace, project: Path | None = None) -> int:

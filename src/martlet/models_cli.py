@@ -19,10 +19,30 @@ from martlet.options import nearest
 from martlet.store import ModelStore
 from martlet.verify import verify_version
 
-__all__ = ["add_arguments", "find_model", "find_version", "open_database", "run"]
+__all__ = [
+    "add_arguments",
+    "add_database_arguments",
+    "find_model",
+    "find_version",
+    "open_database",
+    "run",
+]
 
 #: Columns by which a fitted-model relation is known.
 _KNOWN_BY = ("model_name", "model_version", "is_champion", "training_fingerprint")
+
+
+def add_database_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that say which database `open_database` opens.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+        Parser of a command.
+    """
+    parser.add_argument("--database", type=Path, help="DuckDB file; by default the project's")
+    parser.add_argument("--project-dir", type=Path, help="folder with dbt_project.yml")
+    parser.add_argument("--target", "-t", help="target of profiles/profiles.yml")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,9 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         The parser of ``martlet models``.
     """
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--database", type=Path, help="DuckDB file; by default the project's")
-    common.add_argument("--project-dir", type=Path, help="folder with dbt_project.yml")
-    common.add_argument("--target", "-t", help="target of profiles/profiles.yml")
+    add_database_arguments(common)
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     texts = {
         "list": "every fitted model with its champion",

@@ -11,9 +11,7 @@ touches as (
 ),
 
 versions as (
-    select
-        model_version,
-        trained_at
+    select model_version
     from {{ ref('ml_attribution__fit') }}
     where is_champion
 ),
@@ -31,7 +29,7 @@ predictions as (
         shared.removal_effect,
         shared.markov_credit,
         versions.model_version,
-        versions.trained_at as predicted_at
+        {{ build_timestamp() }} as predicted_at
     from shared
     cross join versions
 )

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from martlet.build import database_path
+from martlet.models_cli import add_database_arguments
 from martlet.report.page import write_report
 
 __all__ = ["add_arguments", "run"]
@@ -16,9 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", type=Path, default=Path("martlet-report.html"), help="file to write"
     )
-    parser.add_argument("--database", type=Path, help="DuckDB file; by default the project's")
-    parser.add_argument("--project-dir", type=Path, help="folder with dbt_project.yml")
-    parser.add_argument("--target", "-t", help="target of profiles/profiles.yml")
+    add_database_arguments(parser)
 
 
 def run(options: argparse.Namespace, project: Path | None) -> int:
