@@ -170,6 +170,7 @@ def scoring(user_count: int, item_count: int) -> None:
     """Print the time of the ten best in SQL, and how many cells are those of NumPy."""
     from martlet.estimators.matrix_factorization import _parts
     from martlet.factorization.als import Factors
+    from martlet.factorization.fold_in import Ridge
     from martlet.factorization.functions import Answers
     from martlet.factorization.ratings import Ratings
 
@@ -184,7 +185,8 @@ def scoring(user_count: int, item_count: int) -> None:
     nothing = np.zeros(user_count), np.zeros(item_count)
     parts = _parts(ratings, Factors(users, items, *nothing, 0.0, []))  # type: ignore[arg-type]
     con = duckdb.connect(config={"threads": 2})
-    text = Answers(RatingColumns("user", "item", "rating"), 64, 0.0, True).functions()
+    ridge = Ridge((1.0,) * 64, 1.0, 1e-9, False, 1.0, item_count, 0.0)
+    text = Answers(RatingColumns("user", "item", "rating"), 64, 0.0, True, ridge).functions()
     for name, part in parts.items():
         con.register(f"part_{name}", part.rows)
         kinds = ", ".join(f"{column} {kind}" for column, kind in part.columns.items())

@@ -157,6 +157,114 @@ def test_top_of_sql_is_the_top_of_numpy(con: duckdb.DuckDBPyConnection) -> None:
     assert kept.fetchall() == [(400,)]
 
 
+def given(con: duckdb.DuckDBPyConnection, user: int) -> list[tuple[str, float, float]]:
+    """Return what a user of ``other`` told: pairs put together, unknown items left out."""
+    rated = con.execute(
+        "select item, sum(rating)::double, avg(rating)::double from other "
+        f"where user = {user} and rating is not null group by item order by 1"
+    ).fetchall()
+    return [(item, total, mean) for item, total, mean in rated]
+
+
+#: Users that training has not seen: usual ones, one without a known item, one with a long history.
+OTHER = """
+create table other as
+select 1000 + u as user, 'item ' || i as item, 1 + (u + i) % 4 as rating
+from range(20) a(u), range(12) b(i) where (u * 3 + i * 5) % 7 < 1 + u % 6
+union all select 1000, 'item 3', 2 union all select 1001, 'never seen', 5
+union all select 1002, 'item 4', null union all select null, 'item 4', 1
+union all select 2000, 'never seen', 1
+union all select 3000, 'item ' || (n % 12), 1 from range(5000) t(n)
+"""
+
+
+@pytest.mark.parametrize("weigh", [False, True])
+@pytest.mark.parametrize("feedback", ["explicit", "implicit"])
+def test_new_users_are_folded_in_exactly(
+    con: duckdb.DuckDBPyConnection, feedback: str, weigh: bool
+) -> None:
+    options = {"num_factors": 5, "wals_alpha": 3, "l2_reg": 0.4, "weigh_l2_reg": weigh}
+    query = "select user, item, rating from ratings"
+    fit(con, "m", query, **NAMES, feedback_type=feedback, **options)
+    con.execute(OTHER)
+    items, mean = vectors(con, "items"), parameters(con, "m")["global_intercept"]
+    found = {r["user"]: r for r in rows(con, "from m_fold_in('other')")}
+    assert set(found) == {*range(1000, 1020), 2000, 3000}
+    for user, row in found.items():
+        rated = [one for one in given(con, user) if one[0] in items]
+        assert row["rating_count"] == len(rated)
+        if feedback == "explicit":
+            design = np.array([[*items[i][0], 1.0] for i, _, _ in rated]).reshape(-1, 6)
+            wanted = np.array([r - mean - items[i][1] for i, _, r in rated])
+            weight, total = np.ones(len(rated)), len(rated)
+        else:
+            told = {i: total for i, total, _ in rated}
+            design = np.array([vector for vector, _ in items.values()])
+            weight = np.array([1 + 3 * told.get(i, 0) for i in items])
+            wanted, total = np.array([float(i in told) for i in items]), weight.sum()
+        ridge = max(0.4 * (total if weigh else 1), 1e-9) * np.eye(design.shape[1])
+        normal = design.T @ (design * weight[:, None]) + ridge
+        solved = np.linalg.solve(normal, design.T @ (weight * wanted))
+        ours = row["factors"] + [row["intercept"]] * (feedback == "explicit")
+        assert ours == pytest.approx(solved, abs=1e-6)
+    # What training knows already is folded in to what it learned.
+    con.execute("create table known as select user, item, rating from ratings")
+    users = vectors(con, "users")
+    for row in rows(con, "from m_fold_in('known')"):
+        assert row["factors"] == pytest.approx(users[str(row["user"])][0], abs=1e-5)
+
+
+@pytest.mark.parametrize("feedback", ["explicit", "implicit"])
+def test_new_users_get_the_best_of_their_vector(
+    con: duckdb.DuckDBPyConnection, feedback: str
+) -> None:
+    query = "select user, item, rating from ratings"
+    fit(con, "m", query, **NAMES, feedback_type=feedback)
+    con.execute(OTHER)
+    items, mean = vectors(con, "items"), parameters(con, "m")["global_intercept"]
+    name = "predicted_rating" + "_confidence" * (feedback == "implicit")
+    found = rows(con, "from m_recommend_new('other', n := 3) order by user, rank")
+    for row in rows(con, "from m_fold_in('other')"):
+        seen = {item for item, *_ in given(con, row["user"])}
+        scores = {
+            item: mean + row["intercept"] + own + np.dot(row["factors"], vector)
+            for item, (vector, own) in items.items()
+            if item not in seen
+        }
+        mine = [r for r in found if r["user"] == row["user"]]
+        assert len(mine) == min(3, len(scores))
+        assert [r[name] for r in mine] == pytest.approx(
+            sorted(scores.values(), reverse=True)[:3], abs=1e-5
+        )
+        assert [scores[r["item"]] for r in mine] == pytest.approx([r[name] for r in mine], abs=1e-5)
+
+
+def test_negative_events_of_new_users_are_an_error(con: duckdb.DuckDBPyConnection) -> None:
+    fit(con, "m", "select user, item, 1 as rating from ratings", **NAMES, feedback_type="implicit")
+    con.execute("create table other as select 1 as user, 'item 1' as item, -1 as rating")
+    with pytest.raises(duckdb.Error, match="implicit feedback counts events"):
+        con.execute("from m_fold_in('other')").fetchall()
+
+
+def test_the_floor_leaves_out_nothing(con: duckdb.DuckDBPyConnection) -> None:
+    """More items than give the floor, some vectors ten times as long; ties are many."""
+    con.execute(
+        "create table many as select u as user, i as item, 1 as rating "
+        "from range(60) a(u), range(900) b(i) where hash(u * 1000 + i) % 1000 < 5 + 200 // (1 + i)"
+    )
+    fit(con, "m", "from many", **NAMES, feedback_type="implicit", num_factors=6)
+    found = con.execute("from m_recommend_top('many', n := 7) order by user, rank").fetchall()
+    con.execute("create table asked as select distinct user from many")
+    wanted = con.execute(
+        "select user, item, row_number() over (partition by user order by s desc, item_number) "
+        "as place, s from (select r.user, r.item, r.predicted_rating_confidence as s, "
+        "i.item_number from m_recommend('asked', unseen_only := true) as r "
+        "inner join m__items as i on i.item_id = r.item::varchar) qualify place <= 7 order by 1, 3"
+    ).fetchall()
+    assert found == wanted
+    assert len(found) == 60 * 7
+
+
 def test_weights_and_explicit_metrics(con: duckdb.DuckDBPyConnection) -> None:
     fit(con, "m", "from ratings", **NAMES, data_split_method="custom", data_split_col="held_out")
     found = rows(con, "from m_weights()")
@@ -282,6 +390,8 @@ def test_too_little_data_is_a_status(
         "recommend('ratings')",
         "weights()",
         "recommend_top('ratings', n := 3)",
+        "recommend_new('ratings')",
+        "fold_in('ratings')",
         "evaluate()",
     ):
         assert rows(con, f"from m_{call}") == []
@@ -292,6 +402,8 @@ def test_too_little_data_is_a_status(
             "predict('ratings')",
             "recommend('ratings')",
             "recommend_top('ratings')",
+            "recommend_new('ratings')",
+            "fold_in('ratings')",
             "weights()",
             "evaluate()",
         )

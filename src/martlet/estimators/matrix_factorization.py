@@ -16,8 +16,14 @@ from threadpoolctl import threadpool_limits
 
 from martlet.errors import InsufficientData
 from martlet.estimators.base import Estimator, Fitted, Iteration, Label, Part, Scoring, Training
-from martlet.factorization.als import Factors, Settings, factorize
-from martlet.factorization.functions import IMPLICIT_METRICS, Answers, judge_ranking
+from martlet.factorization.als import LEAST_RIDGE, Factors, Settings, factorize
+from martlet.factorization.fold_in import Ridge
+from martlet.factorization.functions import (
+    IMPLICIT_METRICS,
+    Answers,
+    judge_ranking,
+    prediction_name,
+)
 from martlet.factorization.ratings import RatingColumns, Ratings, load_ratings, read_types
 from martlet.option_values import Candidates, Range
 from martlet.options import COMMON, SPLITTING, TUNING, Option, Options
@@ -102,9 +108,15 @@ class MatrixFactorization(Estimator):
     def empty_functions(self, options: Options) -> Mapping[str, str]:
         """Return functions without rows; ids are text, as their type is not known."""
         columns = _columns(options)
-        made = Answers(columns, 1, 0.0, options["feedback_type"] == "IMPLICIT").predicted
+        made = prediction_name(columns, options["feedback_type"] == "IMPLICIT")
         ids = {columns.user: "varchar", columns.item: "varchar"}
         top, pairs = ids | {"rank": "integer", made: "double"}, ids | {made: "double"}
+        vectors = {
+            columns.user: "varchar",
+            "intercept": "double",
+            "factors": "double[]",
+            "rating_count": "bigint",
+        }
         weights = {
             "processed_input": "varchar",
             "feature": "varchar",
@@ -115,6 +127,8 @@ class MatrixFactorization(Estimator):
             "predict": no_rows({made: "double"}),
             "recommend": f"{no_rows(pairs, '')}, {_only(pairs, 'unseen_only := false')}",
             "recommend_top": _only(top, "n := 10, unseen_only := true"),
+            "fold_in": _only(vectors),
+            "recommend_new": _only(top, "n := 10, unseen_only := true"),
             "weights": no_rows(weights, ""),
         }
 
@@ -128,9 +142,12 @@ class MatrixFactorization(Estimator):
             if len(names) < 2:
                 raise InsufficientData(f"{len(names)} {what} with a rating, at least 2 are needed")
         # Many small equations: threads would wait for each other, and the sums would vary.
+        settings = _settings(options, training.rows["train"])
         with threadpool_limits(1):
-            factors = factorize(ratings, _settings(options, training.rows["train"]))
-        answers = Answers(columns, factors.items.shape[1], factors.intercept, implicit)
+            factors = factorize(ratings, settings)
+        answers = Answers(
+            columns, factors.items.shape[1], factors.intercept, implicit, _ridge(settings, factors)
+        )
         parts = _parts(ratings, factors)
         return Fitted(
             {
@@ -157,11 +174,11 @@ def _columns(options: Options) -> RatingColumns:
     return RatingColumns(options["user_col"], options["item_col"], options["rating_col"])
 
 
-def _only(columns: Mapping[str, str], arguments: str) -> str:
+def _only(columns: Mapping[str, str], *arguments: str) -> str:
     """Return a function of rows that shows its own columns only, and has none."""
     empty = no_rows(columns, "").removeprefix("() as table (").removesuffix(")")
     return (
-        f"(input, {arguments}) as table (select n.* from ({empty}) as n "
+        f"({', '.join(('input', *arguments))}) as table (select n.* from ({empty}) as n "
         "cross join (select 1 as one from query_table(input)) as given)"
     )
 
@@ -178,6 +195,16 @@ def _settings(options: Options, rows: int) -> Settings:
         min_progress=options["min_rel_progress"] if options["early_stop"] else None,
         seed=options["seed"],
     )
+
+
+def _ridge(settings: Settings, factors: Factors) -> Ridge:
+    """Return how new users are folded in, on the item vectors as they are stored."""
+    items = factors.items.astype(np.float32).astype(float)
+    gram = () if settings.alpha is None else tuple(np.einsum("ij,ij->j", items, items).tolist())
+    return Ridge(
+        gram, settings.l2_reg, LEAST_RIDGE, settings.weigh_ridge, settings.alpha, len(items),
+        factors.intercept,
+    )  # fmt: skip
 
 
 def _parts(ratings: Ratings, factors: Factors) -> dict[str, Part]:

@@ -17,21 +17,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from martlet.factorization.ratings import Ratings
 
-__all__ = ["Factors", "Settings", "Step", "factorize"]
+__all__ = ["LEAST_RIDGE", "Factors", "Settings", "Step", "factorize"]
 
 Array = NDArray[np.float64]
 
 #: Entries of one padded block, and numbers in its stack of normal equations.
 _BLOCK, _EQUATIONS = 65_536, 4_000_000
 #: Keeps the normal equations solvable when no ridge is wanted.
-_LEAST_RIDGE = 1e-9
+LEAST_RIDGE = 1e-9
 _SPREAD = 0.1
 
 
@@ -97,6 +97,19 @@ class Factors:
     intercept: float
     steps: Sequence[Step]
 
+    def along_principal_axes(self) -> Factors:
+        """Return the same model with vectors turned so that the items' Gram matrix is diagonal.
+
+        The first factor is then the one that tells most, and signs are settled: the greatest entry
+        of each item factor is positive.
+        """
+        _, axes = np.linalg.eigh(self.items.T @ self.items)
+        axes = axes[:, ::-1]
+        turned = self.items @ axes
+        greatest = turned[np.argmax(np.abs(turned), axis=0), np.arange(axes.shape[1])]
+        axes = axes * np.where(greatest < 0, -1.0, 1.0)
+        return replace(self, users=self.users @ axes, items=self.items @ axes)
+
 
 @dataclass(frozen=True)
 class _Block:
@@ -148,7 +161,7 @@ def factorize(ratings: Ratings, settings: Settings) -> Factors:
     _solve(users, items, by_user, settings)
     return Factors(
         users[:, :width], items[:, :width], users[:, width], items[:, width], mean, steps
-    )
+    ).along_principal_axes()
 
 
 def _blocks(
@@ -222,7 +235,7 @@ def _ridge(normal: Array, wanted: Array, total: Array, settings: Settings) -> Ar
     if settings.weigh_ridge:
         ridge = ridge * total
     diagonal = np.arange(normal.shape[1])
-    normal[:, diagonal, diagonal] += np.maximum(ridge, _LEAST_RIDGE)[:, None]
+    normal[:, diagonal, diagonal] += np.maximum(ridge, LEAST_RIDGE)[:, None]
     return np.asarray(np.linalg.solve(normal, wanted)[:, :, 0])
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from martlet.factorization.fold_in import Ridge, fold_in_steps
 from martlet.factorization.ratings import RatingColumns
 from martlet.sqltext import PREFIX, identifier, number, render, text
 
-__all__ = ["FUNCTIONS", "IMPLICIT_METRICS", "Answers", "judge_ranking"]
+__all__ = ["IMPLICIT_METRICS", "Answers", "judge_ranking", "prediction_name"]
 
 #: Columns of ``evaluate`` for implicit feedback.
 IMPLICIT_METRICS = (
@@ -20,8 +21,8 @@ IMPLICIT_METRICS = (
     "average_rank",
 )  # fmt: skip
 
-#: Own functions beside ``predict`` and ``evaluate``.
-FUNCTIONS = ("recommend", "recommend_top", "weights")
+#: So many of the longest item vectors give the floor below which no score is among the best.
+_FIRST = 512
 #: Stands for a column that the given rows do not have.
 _ABSENT = "chr(1)"
 
@@ -40,17 +41,20 @@ class Answers:
         The global one.
     implicit
         Whether the prediction is a confidence.
+    ridge
+        How a new user is folded in.
     """
 
     columns: RatingColumns
     factors: int
     intercept: float
     implicit: bool
+    ridge: Ridge
 
     @property
     def predicted(self) -> str:
         """Name of the prediction."""
-        return f"predicted_{self.columns.rating}" + ("_confidence" if self.implicit else "")
+        return prediction_name(self.columns, self.implicit)
 
     @property
     def users(self) -> str:
@@ -89,6 +93,8 @@ class Answers:
             "predict": self._predict(),
             "recommend": f"{self._all_pairs()}, {self._recommend()}",
             "recommend_top": self._top(),
+            "fold_in": self._fold_in(),
+            "recommend_new": self._top_new(),
             "weights": self._weights(),
         }
 
@@ -146,19 +152,55 @@ users as (from {self.users}), items as (from {self.items}), scored as (
 select {self.shown("u", "i")}, s as {identifier(self.predicted)} from scored)"""
 
     def _top(self) -> str:
-        """Fetch as many more as the user has seen, then drop those: nothing is sorted whole."""
         user = identifier(self.columns.user)
         return f"""(input, n := 10, unseen_only := true) as table (
 with asked as (
-    select g.u, u.user_id, u.intercept, u.v, u.seen_items,
-        least(n + case when unseen_only then coalesce(len(u.seen_items), 0) else 0 end,
-            (select count(*) from {{part:items}})) as wanted
+    select g.u, u.user_id, u.intercept, u.v, u.seen_items
     from (select distinct cast({user} as varchar) as u from query_table(input)
         where {user} is not null) as g
     left join {self.users} as u on u.user_id = g.u
+), {self._best()})"""
+
+    def _best(self) -> str:
+        """Read the best items of each row of ``asked``; nothing is sorted whole.
+
+        As many more are fetched as the user has seen, then those are dropped. The longest item
+        vectors come first and give a floor: an item can only be among the best when its score
+        reaches it, and only be scored so high when its length allows (Cauchy-Schwarz).
+        """
+        # Nothing is missing in ``wishes`` and ``goods``: a bare product takes half the time.
+        score = "list_inner_product(u.v, i.v)"
+        if not self.implicit:
+            score = (
+                f"{render(number(self.intercept))} + u.intercept + i.intercept "
+                f"+ cast({score} as double)"
+            )
+        best = f"max(struct_pack(s := {score}, t := -i.item_number), u.wanted)"
+        length = "sqrt(cast(list_inner_product(v, v) as double))"
+        nothing = f"list_resize(cast([] as float[]), {self.factors}, cast(0 as float))"
+        # The scores are sums of floats: the bound allows for their rounding.
+        bound = "1.00001e0 * u.length * i.length"
+        if not self.implicit:
+            bound += f" + 1.0e-6 + {render(number(self.intercept))} + u.intercept + i.intercept"
+        return f"""goods as materialized (
+    select *, row_number() over (order by length desc, item_number) as length_rank
+    from (select *, {length} as length from {self.items})
+), wishes as materialized (
+    select *, {length} as length from (
+        select u, coalesce(intercept, 0.0e0) as intercept, coalesce(v, {nothing}) as v, least(
+            n + case when unseen_only then coalesce(len(seen_items), 0) else 0 end,
+            (select count(*) from goods)) as wanted
+        from asked where n > 0)
+), floors as (
+    select u.u, {best} as b
+    from wishes as u cross join (from goods where length_rank <= {_FIRST}) as i group by u.u
+), bounded as (
+    select w.*, case when len(f.b) >= w.wanted then f.b[w.wanted].s else cast('-infinity' as float) end
+        as floor
+    from wishes as w inner join floors as f on f.u = w.u
 ), best as (
-    select u.u, max(struct_pack(s := {self.score("u", "i")}, t := -i.item_number), u.wanted) as b
-    from asked as u cross join {self.items} as i where u.wanted > 0 group by u.u
+    select u.u, {best} as b from bounded as u cross join goods as i
+    where {bound} >= u.floor and {score} >= u.floor group by u.u
 ), listed as (
     select u, unnest(b, recursive := true) from best
 ), ranked as (
@@ -169,9 +211,28 @@ with asked as (
         or not list_contains(asked.seen_items, -listed.t)
 )
 select {self.shown("r.u", "i.item_id")}, cast(r.rank as integer) as rank,
-    r.s as {identifier(self.predicted)}
+    cast(r.s as double) as {identifier(self.predicted)}
 from ranked as r inner join {{part:items}} as i on i.item_number = r.item_number
-where r.rank <= n)"""
+where r.rank <= n"""
+
+    def _fold_in(self) -> str:
+        names = self.columns
+        own = f"x[{self.factors} + 1]" if not self.implicit else "0.0e0"
+        return f"""(input) as table (
+with {fold_in_steps(names, self.ridge, self.factors)}
+select cast(u as {names.user_type}) as {identifier(names.user)}, {own} as intercept,
+    x[1:{self.factors}] as factors, known as rating_count
+from folded)"""
+
+    def _top_new(self) -> str:
+        own = f"x[{self.factors} + 1]" if not self.implicit else "0.0e0"
+        return f"""(input, n := 10, unseen_only := true) as table (
+with {fold_in_steps(self.columns, self.ridge, self.factors)},
+asked as (
+    select u, u as user_id, {own} as intercept, cast(x[1:{self.factors}] as float[]) as v,
+        seen as seen_items
+    from folded
+), {self._best()})"""
 
     def _weights(self) -> str:
         factors = (
@@ -189,6 +250,11 @@ from {{part:users}}
 union all select {item}, item_id, {factors}, intercept from {{part:items}}
 union all select {whole}, {whole},
     cast([] as struct(factor bigint, weight double)[]), {render(number(self.intercept))})"""
+
+
+def prediction_name(columns: RatingColumns, implicit: bool) -> str:
+    """Return the column with the prediction, as BigQuery ML calls it."""
+    return f"predicted_{columns.rating}" + ("_confidence" if implicit else "")
 
 
 def judge_ranking(answers: Answers, source: str, score: str, limit: str) -> str:
