@@ -315,3 +315,22 @@ def test_attributions_add_up_to_the_prediction(con):
     assert {len(row["top_feature_attributions"]) for row in found} == {2}
     sizes = [abs(e["attribution"]) for e in found[0]["top_feature_attributions"]]
     assert sizes == sorted(sizes, reverse=True)
+
+
+def test_the_largest_attributions_come_first_and_ties_keep_the_order_of_the_features(con):
+    whole = rows(con, "from line_explain_predict('training', top_k_features := 99) order by id")
+    for top in (0, 1, 3):
+        found = rows(
+            con, f"from line_explain_predict('training', top_k_features := {top}) order by id"
+        )
+        for all_of_them, some in zip(whole, found, strict=True):
+            assert some["top_feature_attributions"] == all_of_them["top_feature_attributions"][:top]
+    # A constant column has no weight: three equal sizes.
+    con.execute(
+        "create or replace table flat as "
+        "select id, 5.0 as c, 5.0 as b, 5.0 as a, x, y from training"
+    )
+    fit(con, "even", "from flat", model_type="linear_reg", labels="y", entity_cols=["id"])
+    for row in rows(con, "from even_explain_predict('flat')"):
+        entries = row["top_feature_attributions"]
+        assert [entry["feature"] for entry in entries if entry["feature"] != "x"] == list("cba")
