@@ -16,7 +16,7 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 FEATURES = 20
@@ -186,7 +186,7 @@ def linear_and_kmeans(bench: Bench, only: set[str]) -> None:
         )
 
 
-def trees(bench: Bench, only: set[str]) -> None:
+def trees(bench: Bench, only: set[str], ways: Sequence[str]) -> None:
     """Compare boosted trees, as cases and as a walk, and measure the plan of 300 trees."""
     import numpy as np
     from sklearn.ensemble import HistGradientBoostingRegressor
@@ -214,7 +214,7 @@ def trees(bench: Bench, only: set[str]) -> None:
             continue
         model, found = grown(count, leaves, levels)
         start = [float(np.ravel(model._baseline_prediction)[0])]
-        for way in ("cases", "walk"):
+        for way in ways:
             steps, scores = compile_trees(found, columns, start, way=way)
             steps = [*steps, {PREFIX + "score": scores[0]}]
             bench.compare(f"{name} {way}", steps, PREFIX + "score", model.predict, wanted)
@@ -251,6 +251,7 @@ def main() -> int:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--only", default="logistic,kmeans,50x15,100x31,deep13,plan")
+    parser.add_argument("--ways", default="cases,walk", help="how trees are compiled")
     options = parser.parse_args()
     # Both sides get the same number of threads; set before NumPy is imported.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
@@ -258,7 +259,7 @@ def main() -> int:
     bench = Bench(options.rows, options.threads)
     only = set(options.only.split(","))
     linear_and_kmeans(bench, only)
-    trees(bench, only)
+    trees(bench, only, options.ways.split(","))
     return 0
 
 

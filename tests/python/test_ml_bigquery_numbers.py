@@ -14,10 +14,10 @@ pytestmark = [needs_penguins, pytest.mark.real_data]
 
 ASKED = """
 create table asked as select * from (values
-    ('Adelie Penguin (Pygoscelis adeliae)', 'Torgersen', 39.5, 18.8, 196, 'MALE'),
-    ('Adelie Penguin (Pygoscelis adeliae)', 'Torgersen', 38.5, 17.2, 181, 'FEMALE'),
-    ('Chinstrap penguin (Pygoscelis antarctica)', 'Dream', 37.9, 18.1, 188, 'FEMALE')
-) as t(species, island, culmen_length_mm, culmen_depth_mm, flipper_length_mm, sex)
+    ('Adelie Penguin (Pygoscelis adeliae)', 'Torgersen', 39.5, 18.8, 196, 3750, 'MALE'),
+    ('Adelie Penguin (Pygoscelis adeliae)', 'Torgersen', 38.5, 17.2, 181, 5200, 'FEMALE'),
+    ('Chinstrap penguin (Pygoscelis antarctica)', 'Dream', 37.9, 18.1, 188, 3325, 'FEMALE')
+) as t(species, island, culmen_length_mm, culmen_depth_mm, flipper_length_mm, body_mass_g, sex)
 """
 
 
@@ -69,6 +69,15 @@ def test_linear_regression_gives_the_recorded_predictions(con):
     assert [value for (value,) in found] == pytest.approx([4030.07, 3280.81, 3177.90], abs=0.005)
 
 
+def test_linear_regression_gives_the_recorded_metrics_on_complete_rows(con):
+    con.execute("create or replace view complete as from penguins where columns(*) is not null")
+    (found,) = rows(con, "from mass_evaluate('complete')")
+    assert list(found.values()) == pytest.approx(
+        [225.817334, 80540.705944, 0.004972, 173.080816, 0.87529, 0.87529], rel=1e-4, abs=6e-7
+    )
+    assert found["mean_squared_error"] == pytest.approx(80540.705944, abs=5e-6)
+
+
 def test_stored_metrics_are_those_of_the_same_rows(con):
     con.execute("create or replace view judged as from penguins where body_mass_g is not null")
     (stored,) = rows(con, "from mass_evaluate()")
@@ -84,6 +93,40 @@ def test_principal_components_have_the_recorded_eigenvalues(con):
     assert total["total_explained_variance_ratio"] == pytest.approx(
         info[-1]["cumulative_explained_variance_ratio"], rel=1e-12
     )
+
+
+def test_principal_components_have_the_recorded_loadings(con):
+    found = rows(con, "from axes_principal_components() where principal_component_id = 0")
+    numbers = {row["feature"]: row["numerical_value"] for row in found}
+    flip = math.copysign(1.0, numbers["culmen_length_mm"])
+    for name, value in {
+        "culmen_length_mm": 0.401489,
+        "culmen_depth_mm": -0.377482,
+        "flipper_length_mm": 0.524052,
+        "body_mass_g": 0.501174,
+    }.items():
+        assert numbers[name] * flip == pytest.approx(value, abs=5e-7)
+    listed = {
+        row["feature"]: {item["category"]: item["value"] * flip for item in values}
+        for row in found
+        if (values := row["categorical_value"])
+    }
+    assert listed["island"] == pytest.approx(
+        {"Biscoe": 0.19761120114410635, "Dream": -0.11264736305259061,
+         "Torgersen": -0.07065913511418596}, abs=1e-9,
+    )  # fmt: skip
+    assert listed["sex"] == pytest.approx(
+        {".": 0.0015916894448071784, "MALE": 0.06869704739750442, "FEMALE": -0.052521171596813174,
+         "_null_filler": -0.0034628622681684906}, abs=1e-9,
+    )  # fmt: skip
+
+
+def test_principal_component_anomalies_are_the_recorded_ones(con):
+    found = rows(con, "from axes_detect_anomalies('asked', contamination := 0.25)")
+    assert [row["mean_squared_error"] for row in found] == pytest.approx(
+        [0.254188, 0.731243, 0.298889], abs=5e-7
+    )
+    assert all(row["is_anomaly"] for row in found)
 
 
 def test_principal_component_anomalies_follow_the_recorded_recipe(con):
@@ -144,6 +187,57 @@ def test_kmeans_geometry_follows_the_recorded_recipe(con):
     )
     assert [row["normalized_distance"] for row in anomalies] == pytest.approx(list(every), abs=1e-9)
     assert sum(row["is_anomaly"] for row in anomalies) == 35  # more than the 90% quantile of 344
+
+
+#: What ML.CENTROIDS and ML.EVALUATE gave in the public tests of BigQuery DataFrames.
+RECORDED_CENTROIDS = [
+    [47.509677, 14.993548, 217.040123, {".": 1 / 124, "MALE": 61 / 124, "FEMALE": 59 / 124,
+                                        "_null_filler": 3 / 124}],
+    [38.207813, 18.03125, 187.992188, {"MALE": 0.34375, "FEMALE": 0.625, "_null_filler": 0.03125}],
+    [47.036346, 18.834808, 197.1612, {"MALE": 63 / 92, "FEMALE": 26 / 92, "_null_filler": 3 / 92}],
+]  # fmt: skip
+JUDGED = """
+create table judged as select * from (values
+    (37.5, 18.5, 199, 'MALE'), (55.8, 19.8, 207, 'MALE'), (39.7, 18.9, 184, 'MALE'),
+    (43.8, 13.9, 208, 'FEMALE')
+) as t(culmen_length_mm, culmen_depth_mm, flipper_length_mm, sex)
+"""
+
+
+def test_kmeans_with_the_recorded_centroids_gives_the_recorded_metrics(monkeypatch):
+    """Everything after the centroids is ours: encoding, geometry, table of centroids, metrics."""
+    con = penguins()
+    con.execute(JUDGED)
+    numbers = ["culmen_length_mm", "culmen_depth_mm", "flipper_length_mm"]
+    query = "select culmen_length_mm, culmen_depth_mm, flipper_length_mm, sex from penguins"
+    fit(con, "own", query, model_type="kmeans", num_clusters=3)
+    places = parameters(con, "own")["columns"]
+    mean, deviation = (
+        con.query(f"select {', '.join(f'{f}({n})' for n in numbers)} from penguins").fetchall()[0]
+        for f in ("avg", "stddev_samp")
+    )
+    standardized = [
+        dict(zip(numbers, (np.array(given) - mean) / deviation, strict=True))
+        for *given, _ in RECORDED_CENTROIDS
+    ]
+    centroids = np.array(
+        [
+            [own[name] if name in own else shares.get(category, 0.0) for name, category in places]
+            for own, (*_, shares) in zip(standardized, RECORDED_CENTROIDS, strict=True)
+        ]
+    )
+    monkeypatch.setattr("martlet.estimators.kmeans._lloyd", lambda *given: (centroids, []))
+    fit(con, "groups", query, model_type="kmeans", num_clusters=3)
+    (found,) = rows(con, "from groups_evaluate('judged')")
+    # The recorded centroids have 8 digits, the metrics 7.
+    assert found["mean_squared_distance"] == pytest.approx(1.965944, rel=5e-6)
+    assert found["davies_bouldin_index"] == pytest.approx(1.523606, rel=1e-6)
+    shown = rows(con, "from groups_centroids()")
+    for centroid, (*given, shares) in enumerate(RECORDED_CENTROIDS, start=1):
+        own = {row["feature"]: row for row in shown if row["centroid_id"] == centroid}
+        assert [own[name]["numerical_value"] for name in numbers] == pytest.approx(given, abs=1e-9)
+        listed = {item["category"]: item["value"] for item in own["sex"]["categorical_value"]}
+        assert listed == pytest.approx({name: shares.get(name, 0.0) for name in listed})
 
 
 def test_kmeans_finds_a_fixed_point_of_lloyds_algorithm():

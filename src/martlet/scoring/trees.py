@@ -1,6 +1,6 @@
 """Ensembles of trees as plain DuckDB SQL.
 
-Two ways, both exact: one nested CASE a tree, quick for each row but planned node by node, and
+Two ways, both exact: one CASE a tree, quick for each row but planned node by node, and
 a walk over lists of constants (`martlet.scoring.tree_walk`), which is planned at once.
 """
 
@@ -26,6 +26,7 @@ _LARGE = 4000
 _FEW_ROWS = 5000
 
 Steps = tuple[dict[str, exp.Expr], ...]
+Sides = tuple[dict[int, exp.Expr], dict[int, exp.Expr]]
 
 
 def compile_trees(
@@ -79,13 +80,36 @@ def _inputs(
     )
 
 
+def _sides(
+    trees: Sequence[Tree], values: dict[int, exp.Expr]
+) -> tuple[dict[str, exp.Expr], Sides]:
+    """Name each column twice: with a missing value as the least number, and as the greatest."""
+    steps: dict[str, exp.Expr] = {}
+    sides: Sides = ({}, {})
+    # DuckDB holds NaN to be greater than every number.
+    for side, name, missing in ((0, "least", "-inf"), (1, "greatest", "nan")):
+        used = {
+            int(feature)
+            for tree in trees
+            for feature, left in zip(tree.feature, tree.missing_left, strict=True)
+            if feature >= 0 and bool(left) == (side == 0)
+        }
+        for place in sorted(used):
+            own = f"{PREFIX}{name}_{place}"
+            filled = [number(float(missing))]
+            steps[own] = exp.Coalesce(this=values[place].copy(), expressions=filled)
+            sides[side][place] = column(own)
+    return steps, sides
+
+
 def _cases(
     trees: Sequence[Tree],
     inputs: dict[str, exp.Expr],
     values: dict[int, exp.Expr],
     baselines: Sequence[float],
 ) -> tuple[Steps, list[exp.Expr]]:
-    """Return one nested CASE a tree: the value, or the leaf when it adds to several outputs."""
+    """Return one CASE a tree: the value, or the leaf when it adds to several outputs."""
+    named, sides = _sides(trees, values)
     terms: list[list[exp.Expr]] = [[number(baseline)] for baseline in baselines]
     places: dict[str, exp.Expr] = {}
     for count, tree in enumerate(trees):
@@ -93,22 +117,30 @@ def _cases(
         outputs = np.flatnonzero(np.any(tree.values[leaves] != 0, axis=0))
         if len(outputs) == 1:
             own = {leaf: number(float(tree.values[leaf, outputs[0]])) for leaf in leaves}
-            terms[outputs[0]].append(tree_case(tree, 0, values, own))
+            terms[outputs[0]].append(tree_case(tree, 0, values, own, sides))
         elif len(outputs):
             name = f"{PREFIX}leaf_{count}"
             own = {leaf: integer(place) for place, leaf in enumerate(leaves, start=1)}
-            places[name] = tree_case(tree, 0, values, own)
+            places[name] = tree_case(tree, 0, values, own, sides)
             for output in outputs:
                 listed = constants([float(item) for item in tree.values[leaves, output]], "double")
                 terms[output].append(call("list_extract", listed, column(name)))
-    steps = tuple(step for step in (inputs, places) if step)
+    steps = tuple(step for step in (inputs, named, places) if step)
     return steps, [balanced(items, exp.Add) for items in terms]
 
 
 def tree_case(
-    tree: Tree, node: int, values: dict[int, exp.Expr], answers: dict[int, exp.Expr]
+    tree: Tree,
+    node: int,
+    values: dict[int, exp.Expr],
+    answers: dict[int, exp.Expr],
+    sides: Sides | None = None,
 ) -> exp.Expr:
-    """Return the nested CASE of a tree from a node on.
+    """Return the CASE of a tree from a node on.
+
+    What lies in the ELSE goes on as further WHENs of the same CASE: an engine that works on columns
+    then copies an answer once for each CASE around it, not once a level. With `sides` each split
+    can be asked either way, and the smaller side becomes the nested one.
 
     Parameters
     ----------
@@ -120,21 +152,52 @@ def tree_case(
         The encoded columns, NULL when missing.
     answers : dict of int to sqlglot expression
         What each leaf says.
+    sides : pair of dict of int to sqlglot expression, optional
+        The encoded columns with a missing value as the least number, and as the greatest.
     """
-    if tree.feature[node] < 0:
-        return answers[node]
-    value = values[int(tree.feature[node])].copy()
-    left = tree_case(tree, int(tree.left[node]), values, answers)
-    right = tree_case(tree, int(tree.right[node]), values, answers)
-    if np.isposinf(tree.threshold[node]):
-        # The split parts missing values from all others.
-        missing = exp.Is(this=value, expression=exp.Null())
-        return left if tree.missing_left[node] else branch([(missing, right)], left)
-    threshold = number(float(tree.threshold[node]))
-    # A comparison with NULL is not true: a missing value takes the ELSE.
-    if tree.missing_left[node]:
-        return branch([(exp.GT(this=value, expression=threshold), right)], left)
-    return branch([(exp.LTE(this=value, expression=threshold), left)], right)
+    counts = _leaf_counts(tree) if sides else {}
+
+    def case(node: int) -> exp.Expr:
+        cases: list[tuple[exp.Expr, exp.Expr]] = []
+        while (feature := int(tree.feature[node])) >= 0:
+            left, right = int(tree.left[node]), int(tree.right[node])
+            missing_left = bool(tree.missing_left[node])
+            if np.isposinf(tree.threshold[node]):
+                # The split parts missing values from all others, or nothing at all.
+                if missing_left:
+                    node = left
+                    continue
+                condition: exp.Expr = exp.Is(this=values[feature].copy(), expression=exp.Null())
+                goes_left = False
+            else:
+                # A comparison with NULL is not true: a missing value takes the ELSE.
+                goes_left = counts[left] <= counts[right] if sides else not missing_left
+                value = sides[0 if missing_left else 1][feature] if sides else values[feature]
+                kind = exp.LTE if goes_left else exp.GT
+                threshold = number(float(tree.threshold[node]))
+                condition = kind(this=value.copy(), expression=threshold)
+            inner, node = (left, right) if goes_left else (right, left)
+            cases.append((condition, case(inner)))
+        return branch(cases, answers[node]) if cases else answers[node]
+
+    return case(node)
+
+
+def _leaf_counts(tree: Tree) -> dict[int, int]:
+    """Count the leaves below each node."""
+    order, stack = [], [0]
+    while stack:
+        node = stack.pop()
+        order.append(node)
+        if tree.feature[node] >= 0:
+            stack += [int(tree.left[node]), int(tree.right[node])]
+    counts: dict[int, int] = {}
+    for node in reversed(order):
+        inner = tree.feature[node] >= 0
+        counts[node] = (
+            counts[int(tree.left[node])] + counts[int(tree.right[node])] if inner else 1
+        )
+    return counts
 
 
 def balanced(terms: Sequence[exp.Expr], kind: type[exp.Binary]) -> exp.Expr:
