@@ -20,6 +20,7 @@ Yu et al. (2022), "Linear TreeShap", NeurIPS (the polynomial form).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -65,19 +66,19 @@ def explain_trees(
     """
     sums = np.sum([_expectation(tree) for tree in trees], axis=0)
     expected = [float(value) for value in np.asarray(baselines) + sums]
-    paths = [path for tree in trees for path in _paths(tree) if path[0]]
-    depth = max((len(path[0]) for path in paths), default=0)
-    if depth * len(paths) > MOST_ANSWERS:
+    paths = _paths(trees)
+    count, depth = paths.asked.shape
+    if depth * count > MOST_ANSWERS:
         return None
     values, shares = PREFIX + "values", PREFIX + "shares"
     steps: tuple[dict[str, exp.Expr], ...] = ()
-    if paths:
-        query = _query(paths, depth, len(expected), f'{ROWS}."{values}"')
+    if count:
+        query = _query(paths, len(expected), f'{ROWS}."{values}"')
         steps = (
             {values: array(item.copy() for item in encoding.numbers())},
             {shares: exp.Subquery(this=sqlglot.parse_one(query, dialect="duckdb"))},
         )
-    used = {place for path in paths for place in path[0]}
+    used = set(paths.asked.ravel().tolist())
     attributions = []
     for output in range(len(expected)):
         own = call("list_extract", column(shares), integer(output + 1))
@@ -95,7 +96,7 @@ def explain_trees(
             ]
             found[block.name] = total(terms)
         attributions.append(found)
-    rows = max(100, _GLOBAL_ANSWERS // max(1, depth * len(paths)))
+    rows = max(100, _GLOBAL_ANSWERS // max(1, depth * count))
     return Explanation(tuple(expected), tuple(attributions), steps, rows)
 
 
@@ -106,58 +107,99 @@ def _expectation(tree: Tree) -> Array:
     return np.asarray(weight @ tree.values[leaves] / weight.sum())
 
 
-#: Inputs asked, and for each: above, at most, whether missing passes, share of rows; leaf values.
-Path = tuple[tuple[int, ...], list[tuple[float, float, bool, float]], Array]
+@dataclass(frozen=True)
+class _Paths:
+    """What is asked on the way to each leaf; several questions about one input are one.
+
+    Attributes
+    ----------
+    values
+        What each leaf adds, one column an output.
+    asked
+        Encoded column of each question, -1 where a leaf has fewer; one column a question.
+    low, high, missing, share
+        In the same places: above, at most, whether missing passes, share of rows.
+    """
+
+    values: Array
+    asked: NDArray[np.int64]
+    low: Array
+    high: Array
+    missing: NDArray[np.bool_]
+    share: Array
 
 
-def _paths(tree: Tree) -> list[Path]:
-    """Return one entry a leaf; several questions about one input are one."""
-    found: list[Path] = []
-    start: dict[int, tuple[float, float, bool, float]] = {}
-    stack: list[tuple[int, dict[int, tuple[float, float, bool, float]]]] = [(0, start)]
-    features, thresholds = tree.feature.tolist(), tree.threshold.tolist()
-    missings, covers = tree.missing_left.tolist(), tree.cover.tolist()
-    lefts, rights = tree.left.tolist(), tree.right.tolist()
-    while stack:
-        node, asked = stack.pop()
-        feature = features[node]
-        if feature < 0:
-            found.append((tuple(asked), list(asked.values()), tree.values[node]))
-            continue
-        low, high, missing, share = asked.get(feature, (-np.inf, np.inf, True, 1.0))
-        threshold, missing_left = thresholds[node], missings[node]
-        for child, goes_left in ((lefts[node], True), (rights[node], False)):
-            part = max(covers[child] / covers[node], 1e-15)
-            bounds = (low, min(high, threshold)) if goes_left else (max(low, threshold), high)
-            passes = missing and missing_left == goes_left
-            stack.append((child, asked | {feature: (*bounds, passes, share * part)}))
-    return found
+def _paths(trees: Sequence[Tree]) -> _Paths:
+    """Return one row a leaf that is not a root."""
+    found = [_questions(tree) for tree in trees if tree.feature[0] >= 0]
+    depth = max((item.asked.shape[1] for item in found), default=0)
+
+    def joined(name: str, filling: Any) -> Any:
+        # A path that asks less is filled with questions that every row answers.
+        items = [getattr(item, name) for item in found]
+        result = np.full((sum(len(item) for item in items), depth), filling)
+        start = 0
+        for item in items:
+            result[start : start + len(item), : item.shape[1]] = item
+            start += len(item)
+        return result
+
+    values = np.concatenate([item.values for item in found]) if found else np.empty((0, 0))
+    low, high = joined("low", -np.inf), joined("high", np.inf)
+    return _Paths(values, joined("asked", -1), low, high, joined("missing", True),
+                  joined("share", 1.0))  # fmt: skip
 
 
-def _query(paths: Sequence[Path], depth: int, outputs: int, values: str) -> str:
+def _questions(tree: Tree) -> _Paths:
+    """Walk down a tree, all nodes of a level at once."""
+    used = np.unique(tree.feature[tree.feature >= 0])
+    shape = (len(tree.feature), len(used))
+    asked, missing = np.zeros(shape, dtype=bool), np.ones(shape, dtype=bool)
+    low, high, share = np.full(shape, -np.inf), np.full(shape, np.inf), np.ones(shape)
+    level = np.array([0])
+    while (level := level[tree.feature[level] >= 0]).size:
+        own = np.searchsorted(used, tree.feature[level])
+        left, right = tree.left[level], tree.right[level]
+        for child in (left, right):
+            for item in (asked, missing, low, high, share):
+                item[child] = item[level]
+            asked[child, own] = True
+            share[child, own] *= np.maximum(tree.cover[child] / tree.cover[level], 1e-15)
+        high[left, own] = np.minimum(high[left, own], tree.threshold[level])
+        low[right, own] = np.maximum(low[right, own], tree.threshold[level])
+        missing[left, own] &= tree.missing_left[level]
+        missing[right, own] &= ~tree.missing_left[level]
+        level = np.concatenate([left, right])
+    leaves = np.array(tree.leaves)
+    asked = asked[leaves]
+    # The questions of each leaf go first.
+    order = np.argsort(~asked, axis=1, kind="stable")[:, : int(asked.sum(axis=1).max())]
+    places = np.where(np.take_along_axis(asked, order, axis=1), used[order], -1)
+    low, high, missing, share = (
+        np.take_along_axis(item[leaves], order, axis=1) for item in (low, high, missing, share)
+    )
+    return _Paths(tree.values[leaves], places, low, high, missing, share)
+
+
+def _query(paths: _Paths, outputs: int, values: str) -> str:
     """Return a query of one row: a list with a map from encoded column to share, an output each."""
+    depth = paths.asked.shape[1]
     degree = max(1, (depth + 1) // 2)
     points, weights = np.polynomial.legendre.leggauss(degree)
     points, weights = (points + 1) / 2, weights / 2
     slots = range(depth)
 
-    def listed(items: Sequence[Any], kind: str, name: str) -> str:
-        return f"unnest({render(constants(items, kind))}) as {name}"
+    def listed(items: Any, kind: str, name: str) -> str:
+        return f"unnest({render(constants(items.tolist(), kind))}) as {name}"
 
-    # A path that asks less is filled with questions that every row answers.
-    empty = (-np.inf, np.inf, True, 1.0)
-    columns = [
-        listed([float(path[2][output]) for path in paths], "double", f"v{output}")
-        for output in range(outputs)
-    ]
+    columns = [listed(paths.values[:, output], "double", f"v{output}") for output in range(outputs)]
     for slot in slots:
-        asked = [path[1][slot] if slot < len(path[1]) else empty for path in paths]
-        place = [path[0][slot] + 1 if slot < len(path[0]) else 1 for path in paths]
-        columns.append(listed(place, "integer", f"f{slot}"))
-        columns.append(listed([item[0] for item in asked], "double", f"a{slot}"))
-        columns.append(listed([item[1] for item in asked], "double", f"b{slot}"))
-        columns.append(listed([int(item[2]) for item in asked], "tinyint", f"m{slot}"))
-        columns.append(listed([item[3] for item in asked], "double", f"z{slot}"))
+        place = np.where(paths.asked[:, slot] < 0, 0, paths.asked[:, slot])
+        columns.append(listed(place + 1, "integer", f"f{slot}"))
+        columns.append(listed(paths.low[:, slot], "double", f"a{slot}"))
+        columns.append(listed(paths.high[:, slot], "double", f"b{slot}"))
+        columns.append(listed(paths.missing[:, slot].astype(int), "tinyint", f"m{slot}"))
+        columns.append(listed(paths.share[:, slot], "double", f"z{slot}"))
 
     def factor(slot: int, point: float) -> str:
         rest, own = render(number(1 - point)), render(number(point))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -58,7 +59,7 @@ class Tree:
     gain: Array
     cover: Array
 
-    @property
+    @cached_property
     def leaves(self) -> list[int]:
         """The leaves, from left to right."""
         features, lefts, rights = self.feature.tolist(), self.left.tolist(), self.right.tolist()

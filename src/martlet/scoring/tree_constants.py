@@ -13,8 +13,8 @@ __all__ = ["branch", "constants"]
 
 def constants(values: Sequence[float] | Sequence[int], kind: str) -> exp.Expr:
     """Write a list of constants as one text, which DuckDB reads once while it plans."""
-    written = ",".join(repr(value) for value in values)
-    return cast(exp.Literal.string(f"[{written}]"), f"{kind}[]")
+    written = repr(list(values)).replace(" ", "")
+    return cast(exp.Literal.string(written), f"{kind}[]")
 
 
 def branch(cases: Sequence[tuple[exp.Expr, exp.Expr]], otherwise: exp.Expr) -> exp.Case:

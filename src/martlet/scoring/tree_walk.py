@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import sqlglot
+from numpy.typing import NDArray
 from sqlglot import exp
 
 from martlet.estimators.tree_structure import Tree
@@ -45,7 +46,9 @@ def walk_trees(
     scores : list of sqlglot expression
         One an output, over the last step.
     """
-    nodes = _Nodes(trees, {feature: 2 * place for place, feature in enumerate(values)})
+    places = np.zeros(max(values, default=0) + 1, dtype=np.int64)
+    places[list(values)] = 2 * np.arange(len(values))
+    nodes = _Nodes(trees, places)
     # A missing value goes left as the least number and right as NaN, the greatest.
     sides = (number(float("-inf")), number(float("nan")))
     both = [
@@ -103,7 +106,7 @@ class _Nodes:
     Trees that add to one output each are sorted by it, and `spans` says which are whose.
     """
 
-    def __init__(self, trees: Sequence[Tree], places: dict[int, int]) -> None:
+    def __init__(self, trees: Sequence[Tree], places: NDArray[np.int64]) -> None:
         self.roots: list[int] = []
         self.features: list[int] = []
         self.thresholds: list[float] = []
@@ -125,25 +128,21 @@ class _Nodes:
         for place in order:
             self._add(trees[place], places)
 
-    def _add(self, tree: Tree, places: dict[int, int]) -> None:
+    def _add(self, tree: Tree, places: NDArray[np.int64]) -> None:
         base = len(self.features) + 1
         self.roots.append(base)
-        queue, levels = [0], [0]
-        features, thresholds = tree.feature.tolist(), tree.threshold.tolist()
-        lefts, rights = tree.left.tolist(), tree.right.tolist()
-        missings, leaf_values = tree.missing_left.tolist(), tree.values.T.tolist()
-        for place, node in enumerate(queue):
-            inner = features[node] >= 0
-            if inner:
-                self.features.append(places[features[node]] + 1 + int(not missings[node]))
-                self.thresholds.append(thresholds[node])
-                self.lefts.append(base + len(queue))
-                queue += [lefts[node], rights[node]]
-                levels += [levels[place] + 1] * 2
-            else:
-                self.features.append(1)
-                self.thresholds.append(float("inf"))
-                self.lefts.append(base + place)
-            for output, values in enumerate(self.values):
-                values.append(0.0 if inner else leaf_values[output][node])
-        self.depth = max(self.depth, *levels)
+        levels = [np.array([0])]
+        while (inner := levels[-1][tree.feature[levels[-1]] >= 0]).size:
+            levels.append(np.stack([tree.left[inner], tree.right[inner]], axis=1).ravel())
+        self.depth = max(self.depth, len(levels) - 1)
+        order = np.concatenate(levels)
+        feature, splits = tree.feature[order], tree.feature[order] >= 0
+        # The two below a split come after those of all splits before it.
+        below = base + 2 * np.cumsum(splits) - 1
+        itself = base + np.arange(len(order))
+        sides = places[feature] + 1 + ~tree.missing_left[order]
+        self.features += np.where(splits, sides, 1).tolist()
+        self.thresholds += np.where(splits, tree.threshold[order], np.inf).tolist()
+        self.lefts += np.where(splits, below, itself).tolist()
+        for output, values in enumerate(self.values):
+            values += np.where(splits, 0.0, tree.values[order, output]).tolist()

@@ -80,9 +80,7 @@ def _inputs(
     )
 
 
-def _sides(
-    trees: Sequence[Tree], values: dict[int, exp.Expr]
-) -> tuple[dict[str, exp.Expr], Sides]:
+def _sides(trees: Sequence[Tree], values: dict[int, exp.Expr]) -> tuple[dict[str, exp.Expr], Sides]:
     """Name each column twice: with a missing value as the least number, and as the greatest."""
     steps: dict[str, exp.Expr] = {}
     sides: Sides = ({}, {})
@@ -194,9 +192,7 @@ def _leaf_counts(tree: Tree) -> dict[int, int]:
     counts: dict[int, int] = {}
     for node in reversed(order):
         inner = tree.feature[node] >= 0
-        counts[node] = (
-            counts[int(tree.left[node])] + counts[int(tree.right[node])] if inner else 1
-        )
+        counts[node] = counts[int(tree.left[node])] + counts[int(tree.right[node])] if inner else 1
     return counts
 
 
