@@ -1,6 +1,6 @@
 # Everything a person or a machine does with Martlet. `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help build test check lint format docs clean lock
+.PHONY: help build publish test test-long check lint format docs clean lock
 
 # The first Python of 3.11 or newer on this machine; override with make PYTHON=...
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3 python; do \
@@ -9,13 +9,19 @@ BIN := .venv/bin
 export DBT_PROFILES_DIR := $(CURDIR)/profiles
 
 help: ## This list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
 
 build: $(BIN)/.installed ## Environment, install, and dbt build on the sample shop: makes martlet.duckdb
 	$(BIN)/martlet build $(ARGS)
 
+publish: $(BIN)/.installed ## Copy marts and exports of the last green build for readers: makes published/
+	$(BIN)/martlet publish $(ARGS)
+
 test: $(BIN)/.installed-dev ## Everything that proves the project: project checks, dbt build, Python tests
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
+
+test-long: $(BIN)/.installed-dev ## What takes minutes: runs on a schedule, not on every change
+	$(BIN)/python -m pytest -m long $(ARGS)
 
 check: lint test ## What continuous integration runs: lint and test
 

@@ -7,13 +7,13 @@ the file, in one rename. Readers keep the file they opened, and a failed build c
 
 from __future__ import annotations
 
-import contextlib
+import json
 import os
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,14 @@ import jinja2
 import yaml
 
 from martlet.errors import MartletError
+from martlet.locks import holder, is_lock_error, only_one
 
-__all__ = ["build", "database_path"]
+__all__ = ["build", "check_green", "database_path"]
 
 WORK_FOLDER = ".martlet"
+
+#: Notes in the work folder how the file looked when the last green build put it there.
+_GREEN = "green.json"
 
 
 def database_path(project: Path, target: str | None = None) -> Path:
@@ -48,6 +52,15 @@ def database_path(project: Path, target: str | None = None) -> Path:
     MartletError
         If there is no profile, no such target, or the target is not a DuckDB file.
     """
+    output, profiles = _output(project, target)
+    path = _render(output["path"], profiles)
+    if path.startswith(("md:", ":memory:")):
+        raise MartletError(f"{path} is not a file: use plain `dbt build` for this target.")
+    return (project / path).resolve()
+
+
+def _output(project: Path, target: str | None) -> tuple[dict[str, Any], Path]:
+    """Return a target of the profile, and the profile's path."""
     profiles = Path(os.environ.get("DBT_PROFILES_DIR", project / "profiles")) / "profiles.yml"
     if not profiles.is_file():
         raise MartletError(f"There is no profile at {profiles}: run from the project's folder.")
@@ -59,10 +72,7 @@ def database_path(project: Path, target: str | None = None) -> Path:
     output: dict[str, Any] = profile["outputs"][name]
     if output["type"] != "duckdb":
         raise MartletError(f"Target '{name}' is not a DuckDB file: use plain `dbt build` for it.")
-    path = _render(output["path"], profiles)
-    if path.startswith(("md:", ":memory:")):
-        raise MartletError(f"Target '{name}' is not a file ({path}): use plain `dbt build` for it.")
-    return (project / path).resolve()
+    return output, profiles
 
 
 def _render(text: str, profiles: Path) -> str:
@@ -103,11 +113,15 @@ def build(project: Path, dbt_arguments: Sequence[str] = (), target: str | None =
     _check_writable(database)
     work = database.parent / WORK_FOLDER / database.stem
     work.mkdir(parents=True, exist_ok=True)
-    with _only_one_build(work / "lock", database):
+    with only_one(work / "lock") as owner:
+        if owner:
+            raise MartletError(
+                f"Another build of {database.name} is running ({owner}): wait for it."
+            )
         # The same file name, because DuckDB names the catalog after it and dbt writes that name.
         copy = work / database.name
         _remove(copy)
-        _copy_database(database, copy)
+        before = _copy_database(database, copy, _connect_attempts(project, target))
         command = [
             _beside("dbt"),
             "build",
@@ -122,8 +136,14 @@ def build(project: Path, dbt_arguments: Sequence[str] = (), target: str | None =
         code = subprocess.run(command, cwd=project, env=environment, check=False).returncode
         seconds = time.perf_counter() - started
         if code == 0 and copy.is_file():
+            if _state(database) != before:
+                raise MartletError(
+                    f"{database} was changed by another program while the build ran: build again, "
+                    f"and keep others from writing it. This build is in {copy}."
+                )
             os.replace(copy, database)
             _remove(copy)
+            (work / _GREEN).write_text(json.dumps(_state(database)))
             print(f"\n{database.name} is up to date ({seconds:.0f} s). Look into it, for example:")
             print(f'  {os.path.relpath(_beside("martlet"))} query "from marts.fct_data_quality"')
         else:
@@ -158,26 +178,75 @@ def _check_writable(database: Path) -> None:
         )
 
 
-def _copy_database(database: Path, copy: Path) -> None:
-    """Copy the last good database, if there is one, after folding in what a crash left."""
+def _copy_database(database: Path, copy: Path, attempts: int) -> list[int] | None:
+    """Copy the last good database, if there is one, after folding in what a crash left.
+
+    Returns what `_state` said of it.
+    """
     if not database.exists():
-        return
-    try:
-        # Opening also proves that nobody writes and replays a write-ahead log left by a crash.
-        duckdb.connect(str(database), read_only=not _wal(database).exists()).close()
-    except duckdb.IOException as error:
-        text = str(error)
-        if "lock" in text.lower():
-            raise MartletError(
-                f"{database} is being written by another program. Close it and build again.\n"
-                f"DuckDB says: {_first_line(text)}"
-            ) from error
-        raise MartletError(
-            f"{database} is not a DuckDB file this version can read. Move it away (the next build "
-            "makes a new one) or choose another file with MARTLET_DATABASE.\n"
-            f"DuckDB says: {_first_line(text)}"
-        ) from error
+        return None
+    for attempt in range(attempts):
+        try:
+            # Opening also proves that nobody writes and replays a write-ahead log left by a crash.
+            duckdb.connect(str(database), read_only=not _wal(database).exists()).close()
+            break
+        except duckdb.IOException as error:
+            if not is_lock_error(error):
+                raise MartletError(
+                    f"{database} is not a DuckDB file this version can read. Move it away (the "
+                    "next build makes a new one) or choose another file with MARTLET_DATABASE.\n"
+                    f"DuckDB says: {_first_line(str(error))}"
+                ) from error
+            if attempt == attempts - 1:
+                raise MartletError(
+                    f"{database} is being written by {holder(error)}. Close it and build again."
+                ) from error
+            wait = 2**attempt
+            print(
+                f"{database.name} is held by {holder(error)}: trying again in {wait} s.",
+                file=sys.stderr,
+            )
+            time.sleep(wait)
+    state = _state(database)
     shutil.copyfile(database, copy)
+    return state
+
+
+def _connect_attempts(project: Path, target: str | None) -> int:
+    """How often the profile tries to open a database that another program has."""
+    output, _ = _output(project, target)
+    return max(1, int((output.get("retries") or {}).get("connect_attempts", 1)))
+
+
+def _state(database: Path) -> list[int] | None:
+    """How a file is known again: any write changes its time or its size."""
+    try:
+        found = database.stat()
+    except FileNotFoundError:
+        return None
+    return [found.st_mtime_ns, found.st_size]
+
+
+def check_green(database: Path) -> None:
+    """Make sure that the database is what a green `build` left.
+
+    Parameters
+    ----------
+    database : Path
+        The database file.
+
+    Raises
+    ------
+    MartletError
+        If it was changed since, for example by a plain ``dbt build`` that may have failed half-way.
+    """
+    note = database.parent / WORK_FOLDER / database.stem / _GREEN
+    if not note.is_file() or json.loads(note.read_text()) != _state(database):
+        raise MartletError(
+            f"{database} is not what the last green `martlet build` left: a plain `dbt build`, a "
+            "rollback or another program changed it, and half of it may be old. Run `martlet "
+            "build`, or publish it as it is with --any-state."
+        )
 
 
 def _report_failure(database: Path, copy: Path) -> None:
@@ -189,29 +258,6 @@ def _report_failure(database: Path, copy: Path) -> None:
     )
     if copy.is_file():
         print(f"The unfinished build can be queried in {copy}.", file=sys.stderr)
-
-
-@contextlib.contextmanager
-def _only_one_build(lock: Path, database: Path) -> Iterator[None]:
-    """Hold a lock for the time of the build; the system drops it when the process dies."""
-    try:
-        import fcntl
-    except ImportError:  # Windows: DuckDB's own lock on the copy has to do
-        yield
-        return
-    with lock.open("a+") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            handle.seek(0)
-            owner = handle.read().strip() or "unknown"
-            raise MartletError(
-                f"Another build of {database.name} is running (process {owner}): wait for it."
-            ) from error
-        handle.truncate(0)
-        handle.write(str(os.getpid()))
-        handle.flush()
-        yield
 
 
 def _wal(database: Path) -> Path:

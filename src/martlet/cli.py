@@ -57,6 +57,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from martlet.bqml import cli as bqml
 
             return int(bqml.run(options))
+        if options.command == "publish":
+            from martlet.readers import cli as readers
+
+            return readers.run(options, _project(options.project_dir))
         if options.command == "report":
             from martlet.report import cli as report
 
@@ -104,9 +108,21 @@ def _parser() -> argparse.ArgumentParser:
     from martlet import lookers_cli, models_cli
     from martlet.bqml import cli as bqml
     from martlet.export import add_arguments as export_arguments
+    from martlet.readers import cli as readers
     from martlet.report import cli as report
     from martlet.simulate.cli import add_arguments
 
+    readers.add_arguments(
+        commands.add_parser(
+            "publish",
+            help="copy marts and exports for readers: a database and Parquet, swapped in whole",
+            description=(
+                "Copies the public tables of the last green build into a folder, as a database "
+                "that DuckDB clients from 1.0 on open and as Parquet files with a manifest. "
+                "Readers see the old or the new copy, never half of one."
+            ),
+        )
+    )
     models = commands.add_parser(
         "models",
         help="list, show, compare, roll back and verify the versions of fitted models",

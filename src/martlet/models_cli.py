@@ -24,6 +24,7 @@ __all__ = [
     "add_database_arguments",
     "find_model",
     "find_version",
+    "fitted_models",
     "open_database",
     "run",
 ]
@@ -138,15 +139,32 @@ def open_database(
     return con
 
 
-def _models(con: duckdb.DuckDBPyConnection) -> Iterator[ModelStore]:
+def fitted_models(
+    con: duckdb.DuckDBPyConnection, database: str | None = None
+) -> Iterator[ModelStore]:
+    """Find every fitted-model relation of a database.
+
+    Parameters
+    ----------
+    con : duckdb.DuckDBPyConnection
+        An open connection.
+    database : str, optional
+        Name of an attached database; by default the current one.
+
+    Yields
+    ------
+    ModelStore
+        By schema and name.
+    """
     wanted = ", ".join(f"'{name}'" for name in _KNOWN_BY)
     found = con.execute(
         "select table_catalog, table_schema, table_name from information_schema.columns "
-        f"where column_name in ({wanted}) and table_catalog = current_database() "
-        f"group by all having count(*) = {len(_KNOWN_BY)} order by all"
+        f"where column_name in ({wanted}) and table_catalog = coalesce(?, current_database()) "
+        f"group by all having count(*) = {len(_KNOWN_BY)} order by all",
+        [database],
     ).fetchall()
-    for database, schema, name in found:
-        yield ModelStore(con, database, schema, name)
+    for catalog, schema, name in found:
+        yield ModelStore(con, catalog, schema, name)
 
 
 def find_model(con: duckdb.DuckDBPyConnection, name: str) -> ModelStore:
@@ -157,7 +175,7 @@ def find_model(con: duckdb.DuckDBPyConnection, name: str) -> ModelStore:
     MartletError
         If there is none or more than one.
     """
-    stores = list(_models(con))
+    stores = list(fitted_models(con))
     found = [store for store in stores if name in (store.name, f"{store.schema}.{store.name}")]
     if len(found) > 1:
         places = ", ".join(f"{store.schema}.{store.name}" for store in found)
@@ -187,7 +205,7 @@ def find_version(store: ModelStore, version: int | None) -> dict[str, Any]:
 
 def _list(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     result = []
-    for store in _models(con):
+    for store in fitted_models(con):
         versions = store.versions()
         champion = next((row for row in versions if row["is_champion"]), None)
         if champion is not None:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 
-from martlet.build import WORK_FOLDER, build, database_path
+import martlet.build
+from martlet.build import WORK_FOLDER, build, check_green, database_path
 from martlet.cli import main
 from martlet.errors import MartletError
 from support import PROJECT
@@ -86,9 +90,68 @@ def test_open_reader_neither_stops_the_build_nor_sees_half_of_it(project: Path) 
     assert values(project) == [(2, 2)]
 
 
-def test_open_writer_is_named(project: Path, writer: subprocess.Popen[str]) -> None:
-    with pytest.raises(MartletError, match=r"being written by another program(.|\n)*PID"):
+def test_open_writer_is_waited_for_and_named(
+    project: Path,
+    writer: subprocess.Popen[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr(martlet.build.time, "sleep", waits.append)
+    named = rf"process {writer.pid} \(.*python.* -c import duckdb"
+    with pytest.raises(MartletError, match=f"being written by {named}"):
         build(project)
+    assert waits == [1, 2, 4]
+    assert re.search(
+        f"martlet.duckdb is held by {named}.*trying again in 1 s", capsys.readouterr().err
+    )
+
+
+def test_build_goes_on_when_the_writer_is_done(
+    project: Path, writer: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sleep(_: float) -> None:
+        writer.kill()
+        writer.wait()
+
+    monkeypatch.setattr(martlet.build.time, "sleep", sleep)
+    assert build(project) == 0
+
+
+def test_plain_dbt_waits_for_the_writer_too(project: Path, writer: subprocess.Popen[str]) -> None:
+    command = [martlet.build._beside("dbt"), "run", "--profiles-dir", str(project / "profiles")]
+    with subprocess.Popen(command, cwd=project, stdout=subprocess.DEVNULL) as dbt:
+        time.sleep(5)  # dbt has started and found the lock
+        assert dbt.poll() is None
+        writer.kill()
+        assert dbt.wait(timeout=60) == 0
+
+
+def test_what_another_program_wrote_meanwhile_is_not_lost(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert build(project) == 0
+    run = subprocess.run
+
+    def write_meanwhile(*words: Any, **more: Any) -> Any:
+        with duckdb.connect(str(project / "martlet.duckdb")) as connection:
+            connection.execute("create table precious as select 1 as value")
+        return run(*words, **more)
+
+    monkeypatch.setattr(martlet.build.subprocess, "run", write_meanwhile)
+    with pytest.raises(MartletError, match="changed by another program while the build ran"):
+        build(project)
+    with duckdb.connect(str(project / "martlet.duckdb"), read_only=True) as connection:
+        assert connection.execute("from precious").fetchall() == [(1,)]
+
+
+def test_a_green_build_may_be_published_and_a_changed_file_may_not(project: Path) -> None:
+    assert build(project) == 0
+    check_green(project / "martlet.duckdb")
+    with duckdb.connect(str(project / "martlet.duckdb")) as connection:
+        connection.execute("create table half as select 1 as value")
+    with pytest.raises(MartletError, match="not what the last green `martlet build` left"):
+        check_green(project / "martlet.duckdb")
 
 
 def test_unfinished_write_of_a_killed_program_is_kept(
