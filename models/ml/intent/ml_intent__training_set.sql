@@ -1,0 +1,134 @@
+with
+
+features as (
+    select * from {{ ref('ftr_sessions__intent') }}
+),
+
+sessions as (
+    select * from {{ ref('int_sessions__cut') }}
+),
+
+as_of_dates as (
+    select * from {{ ref('int_as_of_dates__spine') }}
+    where is_current
+),
+
+-- A session is over when the timeout has passed without an event: only then is its end known.
+finished as (
+    select
+        sessions.session_id,
+        sessions.visitor_id,
+        sessions.event_count as session_event_count,
+        sessions.purchase_count > 0 as has_bought,
+        case when sessions.purchase_count > 0 then cast(sessions.revenue_amount as double) end
+            as order_amount,
+        {{ local_date('sessions.session_started_at') }} as session_date
+    from sessions
+    cross join as_of_dates
+    where
+        {{ seconds_between(
+            local_timestamp('sessions.session_ended_at'),
+            'cast(as_of_dates.as_of_date as timestamp)'
+        ) }} > {{ var('martlet_session_timeout_minutes') }} * 60
+),
+
+asked as (
+    select
+        finished.session_id,
+        finished.visitor_id,
+        finished.session_date
+    from finished
+    inner join features
+        on finished.session_id = features.session_id
+        and features.moment_kind = 'event' and features.moment_number = 1
+),
+
+-- The latest quarter of the sessions judges, by whole days.
+dated as (
+    select
+        session_date,
+        sum(count(*)) over (order by session_date desc) as sessions_since,
+        sum(count(*)) over () as session_count
+    from asked
+    group by session_date
+),
+
+judging as (
+    select min(session_date) as judges_from
+    from dated
+    where sessions_since <= 0.25 * session_count
+),
+
+-- A visitor on both sides keeps one of them, whichever a hash says: the model would know them again.
+sides as (
+    select
+        asked.visitor_id,
+        min(case when asked.session_date >= judging.judges_from then 1 else 0 end) as least_side,
+        max(case when asked.session_date >= judging.judges_from then 1 else 0 end) as highest_side
+    from asked
+    cross join judging
+    group by asked.visitor_id
+),
+
+kept_sides as (
+    select
+        visitor_id,
+        case
+            when least_side = highest_side then highest_side
+            when substr({{ hash_text(['visitor_id']) }}, 1, 1) < '8' then 0
+            else 1
+        end as side
+    from sides
+),
+
+training_set as (
+    select
+        features.session_id,
+        features.moment_kind,
+        features.moment_number,
+        features.as_of_date,
+        features.visitor_id,
+        features.event_count,
+        features.page_view_count,
+        features.product_view_count,
+        features.list_view_count,
+        features.search_count,
+        features.wishlist_add_count,
+        features.cart_add_count,
+        features.cart_remove_count,
+        features.cart_view_count,
+        features.distinct_product_count,
+        features.distinct_category_count,
+        features.cart_item_count,
+        features.checkout_step,
+        features.seen_price_amount,
+        features.cart_amount,
+        features.seconds_since_start,
+        features.seconds_since_last_event,
+        features.last_gap_seconds,
+        features.events_per_minute,
+        features.last_event_name,
+        features.channel_group,
+        features.device_category,
+        features.hour_of_day,
+        features.is_known_customer,
+        features.earlier_session_count,
+        features.earlier_buying_session_count,
+        features.last_session_funnel_step,
+        features.days_since_session,
+        features.days_since_purchase,
+        finished.has_bought as will_buy,
+        features.event_count = finished.session_event_count as will_leave,
+        finished.order_amount,
+        kept_sides.side = 1 as is_evaluation
+    from features
+    inner join finished on features.session_id = finished.session_id
+    inner join kept_sides on features.visitor_id = kept_sides.visitor_id
+    cross join judging
+    cross join as_of_dates
+    where
+        features.as_of_date < as_of_dates.as_of_date
+        and (kept_sides.side = 1) = (finished.session_date >= judging.judges_from)
+)
+
+select * from training_set
