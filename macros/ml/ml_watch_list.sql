@@ -55,6 +55,20 @@
             'scores': 'ml_customer_states__predictions', 'score': 'next_purchase_probability', 'is_probability': true,
         },
         {
+            'model': 'ml_intent__fit', 'title': 'purchase intent', 'metric': 'buy_log_loss', 'is_lower_better': true,
+            'rows': 'ftr_sessions__intent', 'latest_by': 'as_of_date', 'latest_days': 30,
+            'extra_columns': {
+                'will_buy': 'cast(null as boolean)', 'will_leave': 'cast(null as boolean)',
+                'order_amount': 'cast(null as double)', 'is_evaluation': 'cast(null as boolean)',
+            },
+            'ignored_inputs': [
+                'session_id', 'moment_kind', 'moment_number', 'as_of_date', 'visitor_id', 'will_buy', 'will_leave',
+                'order_amount', 'is_evaluation',
+            ],
+            'scores': 'ml_intent__predictions', 'score': 'buy_probability', 'is_probability': true,
+            'score_date': "cast(date_trunc('month', as_of_date) as date)",
+        },
+        {
             'model': 'ml_lifetime_value__fit', 'title': 'lifetime value', 'metric': 'mean_log_likelihood',
             'is_lower_better': false,
             'rows': 'ml_lifetime_value__training_set', 'rows_where': 'is_current',

@@ -4,8 +4,8 @@ features as (
     select * from {{ ref('ftr_sessions__intent') }}
 ),
 
-sessions as (
-    select * from {{ ref('int_sessions__cut') }}
+outcomes as (
+    select * from {{ ref('ml_intent__outcomes') }}
 ),
 
 as_of_dates as (
@@ -13,33 +13,14 @@ as_of_dates as (
     where is_current
 ),
 
--- A session is over when the timeout has passed without an event: only then is its end known.
-finished as (
-    select
-        sessions.session_id,
-        sessions.visitor_id,
-        sessions.event_count as session_event_count,
-        sessions.purchase_count > 0 as has_bought,
-        case when sessions.purchase_count > 0 then cast(sessions.revenue_amount as double) end
-            as order_amount,
-        {{ local_date('sessions.session_started_at') }} as session_date
-    from sessions
-    cross join as_of_dates
-    where
-        {{ seconds_between(
-            local_timestamp('sessions.session_ended_at'),
-            'cast(as_of_dates.as_of_date as timestamp)'
-        ) }} > {{ var('martlet_session_timeout_minutes') }} * 60
-),
-
 asked as (
     select
-        finished.session_id,
-        finished.visitor_id,
-        finished.session_date
-    from finished
+        outcomes.session_id,
+        outcomes.visitor_id,
+        outcomes.session_date
+    from outcomes
     inner join features
-        on finished.session_id = features.session_id
+        on outcomes.session_id = features.session_id
         and features.moment_kind = 'event' and features.moment_number = 1
 ),
 
@@ -117,18 +98,18 @@ training_set as (
         features.last_session_funnel_step,
         features.days_since_session,
         features.days_since_purchase,
-        finished.has_bought as will_buy,
-        features.event_count = finished.session_event_count as will_leave,
-        finished.order_amount,
+        outcomes.has_bought as will_buy,
+        features.event_count = outcomes.session_event_count as will_leave,
+        outcomes.order_amount,
         kept_sides.side = 1 as is_evaluation
     from features
-    inner join finished on features.session_id = finished.session_id
+    inner join outcomes on features.session_id = outcomes.session_id
     inner join kept_sides on features.visitor_id = kept_sides.visitor_id
     cross join judging
     cross join as_of_dates
     where
         features.as_of_date < as_of_dates.as_of_date
-        and (kept_sides.side = 1) = (finished.session_date >= judging.judges_from)
+        and (kept_sides.side = 1) = (outcomes.session_date >= judging.judges_from)
 )
 
 select * from training_set

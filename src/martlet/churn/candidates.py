@@ -177,7 +177,7 @@ def named(name: str, sub: Sub, settings: Mapping[str, Any]) -> Candidate:
 
     return Candidate(
         renamed(sub.fitted.scoring.steps),
-        new[PREFIX + "probability"],
+        new[f"{PREFIX}{sub.fitted.scoring.output}"],
         sub.values,
         Explanation(explanation.baselines, explanation.attributions, renamed(explanation.steps)),
         settings,

@@ -71,6 +71,7 @@ REGISTRY: dict[str, str] = {
     "matrix_factorization": "martlet.estimators.matrix_factorization:MatrixFactorization",
     "item_similarity": "martlet.estimators.item_similarity:ItemSimilarity",
     "churn_classifier": "martlet.estimators.churn:ChurnClassifier",
+    "purchase_intent": "martlet.estimators.intent:PurchaseIntent",
     "uplift_classifier": "martlet.estimators.uplift:UpliftClassifier",
     "transform_only": "martlet.estimators.transform_only:TransformOnly",
     "customer_segments": "martlet.estimators.customer_segments:CustomerSegments",

@@ -1,0 +1,484 @@
+"""Purchase intent while a visit lasts: will it buy, will it leave, what for, and when to step in.
+
+Rows are moments of visits. Three answers are learned, each by candidates that are compared on later
+visits (`martlet.intent.candidates`): the probability of a purchase in the rest of the visit, the
+probability that nothing follows, and the amount of the order if there is one. Probabilities are
+calibrated on the same later visits; then all is fitted again on everything before the test.
+
+From them follows what stepping in is worth now, and what it is worth to wait
+(`martlet.intent.waiting`), learned on the later visits with models that have not seen them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlglot import exp
+from threadpoolctl import threadpool_limits
+
+from martlet.churn.calibration import Calibration, choose_calibration, log_odds, probability
+from martlet.churn.candidates import shape_loss
+from martlet.churn.folds import Fold
+from martlet.churn.measures import MEASURES, log_losses, measure
+from martlet.errors import InsufficientData
+from martlet.estimators.base import Estimator, Fitted, Part, Scoring, Training, Vector
+from martlet.intent.candidates import Answer, amounts, calibrated, probabilities, simplest
+from martlet.intent.sides import Columns, choosing_rows, for_label
+from martlet.intent.waiting import (
+    STEPS,
+    Economics,
+    States,
+    first_stops,
+    learn_states,
+    next_rows,
+    waiting_values,
+)
+from martlet.options import COMMON, SPLITTING, Option, Options
+from martlet.scoring.functions import no_rows
+from martlet.sqltext import PREFIX, array, call, column, integer, number
+
+__all__ = ["PurchaseIntent"]
+
+#: Fewest rows that teach, and moments of visits that buy (or leave), on either side of a choice.
+_FEWEST_ROWS, _FEWEST_EVENTS = 200, 30
+
+_ANSWER = {
+    "buy_probability": "double",
+    "leave_probability": "double",
+    "expected_order_amount": "double",
+    "treated_buy_probability": "double",
+    "uplift": "double",
+    "value_now_amount": "double",
+    "value_wait_amount": "double",
+    "decision": "varchar",
+}
+_COMPARED = {
+    "target": "varchar",
+    "candidate": "varchar",
+    "simplicity_rank": "integer",
+    "role": "varchar",
+    "moment": "varchar",
+    "row_count": "bigint",
+    "observed_rate": "double",
+    "mean_probability": "double",
+    **dict.fromkeys(MEASURES, "double"),
+    "calibration": "varchar",
+    "is_champion": "boolean",
+}
+_POLICIES = {
+    "policy": "varchar",
+    "session_count": "bigint",
+    "intervention_count": "bigint",
+    "mean_value_amount": "double",
+}
+_STATES = {
+    "step": "varchar",
+    "value_band": "integer",
+    "leave_band": "integer",
+    "value_up_to_amount": "double",
+    "leave_up_to_probability": "double",
+    "value_wait_amount": "double",
+}
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """What the later visits decided."""
+
+    champion: Mapping[str, str]
+    calibration: Mapping[str, Mapping[str, Calibration]]
+    compared: list[tuple[Any, ...]]
+    states: States
+    waiting: Vector
+
+
+class PurchaseIntent(Estimator):
+    """Probability to buy and to leave, expected amount, and value now against value of waiting.
+
+    Attributes
+    ----------
+    options
+        ``buy_col``, ``leave_col`` and ``amount_col`` are the labels; ``session_col``,
+        ``group_col`` (the visitor) and ``moment_cols`` say which moment of whose visit a row is;
+        ``idle_col``, ``count_col`` and ``clock_col`` are features that tell pauses, events and
+        seconds so far. ``buy_rule`` and ``leave_rule`` are the one-rule baselines. The rest says
+        what stepping in costs and does: see `martlet.intent.waiting.Economics`.
+    """
+
+    model_type = "purchase_intent"
+    task = "custom"
+    metrics = ("buy_log_loss", "buy_roc_auc", "leave_log_loss", "leave_roc_auc")
+    higher_is_better = frozenset({"buy_roc_auc", "leave_roc_auc"})
+    options = (
+        *COMMON,
+        *SPLITTING,
+        Option("buy_col", "will_buy", "text"),
+        Option("leave_col", "will_leave", "text"),
+        Option("amount_col", "order_amount", "text"),
+        Option("session_col", "session_id", "text"),
+        Option("group_col", "visitor_id", "text"),
+        Option("moment_cols", ("moment_kind", "moment_number"), "columns"),
+        Option("idle_col", "seconds_since_last_event", "text"),
+        Option("count_col", "event_count", "text"),
+        Option("clock_col", "seconds_since_start", "text"),
+        Option("buy_rule", "cart_item_count > 0", "text"),
+        Option("leave_rule", "seconds_since_last_event >= 60", "text"),
+        Option("odds_ratio", 1.3, "number", low=1),
+        Option("margin_share", 0.3, "number", low=0, high=1),
+        Option("contact_cost", 0.1, "number", low=0),
+        Option("offer_cost", 5.0, "number", low=0),
+    )
+
+    @classmethod
+    def extra_columns(cls, options: Options) -> list[str]:
+        """Return the labels and the keys: never features."""
+        names = ("buy_col", "leave_col", "amount_col", "session_col", "group_col", "as_of_col")
+        return [*(options[name] for name in names if options[name]), *options["moment_cols"]]
+
+    def empty_parts(self, options: Options) -> Mapping[str, Mapping[str, str]]:
+        """Return the columns of the companion tables."""
+        return {"comparison": _COMPARED, "policies": _POLICIES, "waiting": _STATES}
+
+    def empty_functions(self, options: Options) -> Mapping[str, str]:
+        """Return a predict function without rows."""
+        return {"predict": no_rows(_ANSWER)}
+
+    def fit(self, training: Training) -> Fitted:
+        """Choose on later visits, fit again on all that teaches, judge on the latest."""
+        if not training.rows.get("eval"):
+            raise InsufficientData("no later visits are left to judge on")
+        # Small fits one after another: threads would spend more on waiting than they save.
+        with threadpool_limits(1):
+            return self._fit(training, Columns(training))
+
+    def _fit(self, training: Training, columns: Columns) -> Fitted:
+        chosen = self._choose(Fold("selection", choosing_rows(training, columns), None), columns)
+        test = Fold("test", training, None)
+        answers, compared, rows = self._judged(test, columns, chosen)
+        scoring = self._scoring(answers, chosen, columns)
+        buy, leave = (answers[name].values for name in ("buy", "leave"))
+        value = self._economics(training.options).value_now(buy, answers["amount"].values)
+        policies = _policies(value, chosen, leave, *_path(test, columns))
+        parts = {
+            "comparison": Part(_COMPARED, [*chosen.compared, *compared]),
+            "policies": Part(_POLICIES, policies),
+            "waiting": Part(_STATES, _state_rows(chosen)),
+        }
+        return Fitted(
+            {
+                "champion": dict(chosen.champion),
+                "calibration": {
+                    name: found[chosen.champion[name]].method
+                    for name, found in chosen.calibration.items()
+                },
+                "waiting": chosen.waiting.tolist(),
+            },
+            scoring,
+            parts=parts,
+            functions={"predict": _predict(), "evaluate": _evaluate(columns)},
+            baseline_metrics=rows,
+            notices=[
+                "champions, the simplest within half a per cent of the lowest loss on later "
+                "visits: " + ", ".join(f"{key} {name}" for key, name in chosen.champion.items())
+            ],
+            # Of the evaluation rows, in the order of the row hash, as they are compared.
+            python=lambda points: buy[: len(points)],
+        )
+
+    @staticmethod
+    def _economics(options: Options) -> Economics:
+        return Economics(
+            options["odds_ratio"], options["margin_share"], options["contact_cost"],
+            options["offer_cost"],
+        )  # fmt: skip
+
+    def _candidates(
+        self, fold: Fold, columns: Columns, wanted: Mapping[str, str]
+    ) -> tuple[dict[str, Mapping[str, Answer]], dict[str, Vector]]:
+        options, features = fold.training.options, fold.training.features
+        found: dict[str, Mapping[str, Answer]] = {}
+        targets: dict[str, Vector] = {}
+        for name in ("buy", "leave"):
+            own = for_label(fold, columns[f"{name}_col"])
+            _require(own, name)
+            found[name] = probabilities(
+                own, features, name, options[f"{name}_rule"], wanted.get(name)
+            )
+            targets[name] = own.targets()
+            # What was read and encoded for one label serves the others.
+            fold.cache.update({k: v for k, v in own.cache.items() if k not in ("train", "eval")})
+        found["amount"] = amounts(fold, features, columns["amount_col"])
+        paid = f"cast({columns['amount_col']} as double)"
+        targets["amount"] = fold.training.numbers("eval", paid)
+        return found, targets
+
+    def _choose(self, fold: Fold, columns: Columns) -> _Chosen:
+        """Fit on the earlier visits; champions, calibration and waiting from the later ones."""
+        found, targets = self._candidates(fold, columns, {})
+        champion, calibration, compared, best = {}, {}, [], {}
+        for name in ("buy", "leave"):
+            losses = {
+                key: shape_loss(targets[name], one.values) for key, one in found[name].items()
+            }
+            champion[name] = simplest(losses)
+            calibration[name] = {
+                key: choose_calibration(one.values, targets[name])
+                if key not in ("prior", "one_rule")
+                else Calibration()
+                for key, one in found[name].items()
+            }
+            compared += _compared(
+                fold, columns, name, found[name], targets[name], {}, champion[name]
+            )
+            shape = calibration[name][champion[name]]
+            best[name] = probability(shape.apply(log_odds(found[name][champion[name]].values)))
+        champion["amount"] = simplest(_amount_losses(found["amount"], targets["amount"]))
+        value = self._economics(fold.training.options).value_now(
+            best["buy"], found["amount"][champion["amount"]].values
+        )
+        states = learn_states(value, best["leave"])
+        idle, events, following = _path(fold, columns)
+        place = states.place(idle, events, value, best["leave"])
+        waiting = waiting_values(place, states, value, following)
+        return _Chosen(champion, calibration, compared, states, waiting)
+
+    def _judged(
+        self, fold: Fold, columns: Columns, chosen: _Chosen
+    ) -> tuple[dict[str, Answer], list[tuple[Any, ...]], dict[str, float | None]]:
+        """Fit on all that teaches and say how good it is on the test rows."""
+        found, targets = self._candidates(fold, columns, chosen.champion)
+        answers: dict[str, Answer] = {}
+        compared: list[tuple[Any, ...]] = []
+        base: dict[str, float | None] = {}
+        for name in ("buy", "leave"):
+            compared += _compared(
+                fold, columns, name, found[name], targets[name], chosen.calibration[name],
+                chosen.champion[name],
+            )  # fmt: skip
+            answers[name] = calibrated(
+                found[name][chosen.champion[name]],
+                chosen.calibration[name][chosen.champion[name]],
+                f"{PREFIX}{name}_probability",
+            )
+            level = found[name]["prior"].values
+            base[f"{name}_log_loss"] = float(log_losses(targets[name], level).mean())
+            base[f"{name}_roc_auc"] = 0.5
+        answers["amount"] = found["amount"][chosen.champion["amount"]]
+        return answers, compared, base
+
+    def _scoring(self, answers: Mapping[str, Answer], chosen: _Chosen, columns: Columns) -> Scoring:
+        """Put answers, value now and value of waiting into steps."""
+        money = self._economics(columns.options)
+        buy, leave = column(answers["buy"].output), column(answers["leave"].output)
+        odds = exp.Mul(this=number(money.odds_ratio), expression=buy.copy())
+        rest = exp.Paren(
+            this=exp.Add(
+                this=exp.Sub(this=number(1.0), expression=buy.copy()), expression=odds.copy()
+            )
+        )
+        treated, value = column(PREFIX + "treated"), column(PREFIX + "value_now")
+        margin = exp.Mul(
+            this=number(money.margin_share), expression=column(answers["amount"].output)
+        )
+        gain = exp.Mul(
+            this=treated.copy(),
+            expression=exp.Paren(this=exp.Sub(this=margin, expression=number(money.offer_cost))),
+        )
+        kept = exp.Mul(this=buy.copy(), expression=margin.copy())
+        worth = exp.Sub(
+            this=exp.Sub(this=gain, expression=kept), expression=number(money.contact_cost)
+        )
+        listed = array(number(item) for item in chosen.waiting)
+        state = _state(chosen.states, value, leave, columns)
+        steps = (
+            *answers["buy"].steps,
+            *answers["leave"].steps,
+            *answers["amount"].steps,
+            {PREFIX + "treated": exp.Div(this=odds, expression=rest)},
+            {PREFIX + "value_now": worth},
+            {PREFIX + "value_wait": call("list_extract", listed, state)},
+            {
+                PREFIX + "probability": buy.copy(),
+                PREFIX + "leaving": leave.copy(),
+                PREFIX + "amount": column(answers["amount"].output),
+            },
+        )
+        return Scoring("probability", steps)
+
+
+def _require(fold: Fold, name: str) -> None:
+    for part in ("train", "eval"):
+        target = fold.targets(part)
+        events = min(float(target.sum()), float(len(target) - target.sum()))
+        if len(target) < _FEWEST_ROWS or events < _FEWEST_EVENTS:
+            raise InsufficientData(
+                f"{len(target)} moments {'teach' if part == 'train' else 'judge'}, "
+                f"{int(target.sum())} of them with will_{name}; at least {_FEWEST_ROWS} and "
+                f"{_FEWEST_EVENTS} of either kind are needed"
+            )
+
+
+def _path(fold: Fold, columns: Columns) -> tuple[Vector, Vector, NDArray[np.int64]]:
+    """Read of the judged rows the pause, the events so far and where the next moment is."""
+    rows = fold.training
+    idle, events, clock = (
+        rows.numbers("eval", f"cast({columns[name]} as double)")
+        for name in ("idle_col", "count_col", "clock_col")
+    )
+    return idle, events, next_rows(fold.texts("eval", rows.options["session_col"]), clock, events)
+
+
+def _amount_losses(found: Mapping[str, Answer], paid: Vector) -> dict[str, float]:
+    known = np.isfinite(paid)
+    return {
+        name: float(((answer.values - paid)[known] ** 2).mean()) for name, answer in found.items()
+    }
+
+
+def _compared(
+    fold: Fold,
+    columns: Columns,
+    target: str,
+    found: Mapping[str, Answer],
+    outcome: Vector,
+    calibrations: Mapping[str, Calibration],
+    champion: str,
+) -> list[tuple[Any, ...]]:
+    """Measure every candidate, over all moments and at each."""
+    options, rows = fold.training.options, []
+    moment = fold.texts("eval", options["moment_cols"][0])
+    for name in options["moment_cols"][1:]:
+        moment = moment + " " + fold.texts("eval", name)
+    groups = {"all": np.ones(len(outcome), dtype=bool)}
+    if fold.name == "test":
+        groups |= {name: moment == name for name in sorted(set(moment))}
+    for place, (name, answer) in enumerate(found.items(), start=1):
+        calibration = calibrations.get(name, Calibration())
+        values = probability(calibration.apply(log_odds(answer.values)))
+        for group, within in groups.items():
+            happened, said = outcome[within], values[within]
+            figures = measure(happened, said)
+            rows.append((
+                target, name, place, fold.name, group, int(within.sum()), float(happened.mean()),
+                float(said.mean()), *(figures[key] for key in MEASURES), calibration.method,
+                name == champion,
+            ))  # fmt: skip
+    return rows
+
+
+def _policies(
+    value: Vector,
+    chosen: _Chosen,
+    leave: Vector,
+    idle: Vector,
+    events: Vector,
+    following: NDArray[np.int64],
+) -> list[tuple[Any, ...]]:
+    """Say what policies are worth a test visit, by the model's own figures of value."""
+    waiting = chosen.waiting[chosen.states.place(idle, events, value, leave)]
+    starts = np.ones(len(value), dtype=bool)
+    starts[following[following >= 0]] = False
+    sessions = int(starts.sum())
+    fixed = {f"after event {step}": (idle <= 0) & (events == step) for step in (1, 2, 3, 5, 8)}
+    acts = {
+        "never": np.zeros(len(value), dtype=bool),
+        "optimal_stopping": (value > 0) & (value >= waiting),
+        "as soon as it pays": value > 0,
+        **fixed,
+    }
+    rows = []
+    for name, act in acts.items():
+        first = first_stops(act, following)
+        rows.append((name, sessions, int(first.sum()), float(value[first].sum() / sessions)))
+    return rows
+
+
+def _state_rows(chosen: _Chosen) -> list[tuple[Any, ...]]:
+    names = ["pause", *(f"from event {max(1, first)}" for first in STEPS)]
+    values = [*chosen.states.value_edges, None]
+    leaves = [*chosen.states.leave_edges, None]
+    rows, place = [], 0
+    for name in names:
+        for i, value in enumerate(values):
+            for j, leave in enumerate(leaves):
+                rows.append((name, i, j, value, leave, float(chosen.waiting[place])))
+                place += 1
+    return rows
+
+
+def _band(value: exp.Expr, edges: tuple[float, ...]) -> exp.Expr:
+    if not edges:
+        return integer(0)
+    case = exp.Case()
+    for place, edge in enumerate(edges):
+        case = case.when(exp.LTE(this=value.copy(), expression=number(edge)), integer(place))
+    return case.else_(integer(len(edges)))
+
+
+def _state(states: States, value: exp.Expr, leave: exp.Expr, columns: Columns) -> exp.Expr:
+    """Write the state as a place that counts from 1."""
+    idle, events = (column(columns.plain(name)) for name in ("idle_col", "count_col"))
+    step = exp.Case().when(exp.GT(this=idle, expression=integer(0)), integer(0))
+    for place, first in enumerate(STEPS[1:], start=1):
+        step = step.when(exp.LT(this=events.copy(), expression=integer(first)), integer(place))
+    step = step.else_(integer(len(STEPS)))
+    inner = exp.Add(
+        this=exp.Mul(
+            this=exp.Paren(this=_band(value, states.value_edges)),
+            expression=integer(len(states.leave_edges) + 1),
+        ),
+        expression=exp.Paren(this=_band(leave, states.leave_edges)),
+    )
+    whole = exp.Add(
+        this=exp.Mul(this=exp.Paren(this=step), expression=integer(states.inner)),
+        expression=inner,
+    )
+    return exp.Add(this=whole, expression=integer(1))
+
+
+def _predict() -> str:
+    made = {
+        "buy_probability": f"{PREFIX}probability",
+        "leave_probability": f"{PREFIX}leaving",
+        "expected_order_amount": f"{PREFIX}amount",
+        "treated_buy_probability": f"{PREFIX}treated",
+        "uplift": f"{PREFIX}treated - {PREFIX}probability",
+        "value_now_amount": f"{PREFIX}value_now",
+        "value_wait_amount": f"{PREFIX}value_wait",
+        "decision": (
+            f"case when {PREFIX}value_now > 0 and {PREFIX}value_now >= {PREFIX}value_wait "
+            f"then 'intervene' when {PREFIX}value_wait > 0 then 'wait' else 'leave_alone' end"
+        ),
+    }
+    listed = ", ".join(f"{text} as {name}" for name, text in made.items())
+    return (
+        f"(input) as table ({{scored}} select {{inputs:{','.join(made)}}}, {listed} from {{last}})"
+    )
+
+
+def _evaluate(columns: Columns) -> str:
+    """Write log loss and area under the curve of both probabilities over labelled rows."""
+    measured = []
+    for name in ("buy", "leave"):
+        value = f"greatest(least({name}_probability, 1 - 1e-6), 1e-6)"
+        happened = f"cast({columns[f'{name}_col']} as boolean)"
+        measured += [
+            f"avg(case when {happened} then -ln({value}) else -ln(1 - {value}) end) "
+            f"as {name}_log_loss",
+            f"(sum(case when {happened} then {PREFIX}{name}_rank end) "
+            f"- count_if({happened}) * (count_if({happened}) + 1) / 2.0) "
+            f"/ nullif(count_if({happened}) * count_if(not {happened}), 0) as {name}_roc_auc",
+        ]
+    ranks = ", ".join(
+        f"rank() over (order by {name}_probability) "
+        f"+ (count(*) over (partition by {name}_probability) - 1) / 2.0 as {PREFIX}{name}_rank"
+        for name in ("buy", "leave")
+    )
+    return (
+        f"(input, threshold := 0.5) as table (select {', '.join(measured)} "
+        f"from (select *, {ranks} from {{predict}}(input)))"
+    )
