@@ -105,7 +105,8 @@ class PurchaseIntent(Estimator):
         ``buy_col``, ``leave_col`` and ``amount_col`` are the labels; ``session_col``,
         ``group_col`` (the visitor) and ``moment_cols`` say which moment of whose visit a row is;
         ``idle_col``, ``count_col`` and ``clock_col`` are features that tell pauses, events and
-        seconds so far. ``buy_rule`` and ``leave_rule`` are the one-rule baselines. The rest says
+        seconds so far. ``buy_rule`` and ``leave_rule`` are the one-rule baselines.
+        ``max_iterations``, ``learn_rate`` and ``max_tree_depth`` are of the trees. The rest says
         what stepping in costs and does: see `martlet.intent.waiting.Economics`.
     """
 
@@ -127,6 +128,9 @@ class PurchaseIntent(Estimator):
         Option("clock_col", "seconds_since_start", "text"),
         Option("buy_rule", "cart_item_count > 0", "text"),
         Option("leave_rule", "seconds_since_last_event >= 60", "text"),
+        Option("max_iterations", 40, "integer", low=1, high=1000),
+        Option("learn_rate", 0.15, "number", low=0, high=1),
+        Option("max_tree_depth", 3, "integer", low=1, high=50),
         Option("odds_ratio", 1.3, "number", low=1),
         Option("margin_share", 0.3, "number", low=0, high=1),
         Option("contact_cost", 0.1, "number", low=0),

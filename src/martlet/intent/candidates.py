@@ -31,9 +31,6 @@ _LOGISTIC: Mapping[str, Any] = {
     "category_encoding_method": "DUMMY_ENCODING",
 }
 _BOOSTING: Mapping[str, Any] = {
-    "max_iterations": 60,
-    "learn_rate": 0.1,
-    "max_tree_depth": 4,
     "l2_reg": 1.0,
     "min_tree_child_weight": 40,
     "early_stop": False,
@@ -111,9 +108,11 @@ def probabilities(
         "one_rule": _by_rule(fold, f"{name}_rule", rule, target),
     }
     logistic = {**_LOGISTIC, "l2_reg": _RIDGE * fold.count}
+    asked = ("max_iterations", "learn_rate", "max_tree_depth")
+    boosting = {**_BOOSTING, **{key: fold.training.options[key] for key in asked}}
     for kind, model, settings in (
         ("logistic_regression", "logistic_reg", logistic),
-        ("boosted_trees", "boosted_tree_classifier", _BOOSTING),
+        ("boosted_trees", "boosted_tree_classifier", boosting),
     ):
         if wanted in (None, kind):
             seen = winsorised(fold, features) if model == "logistic_reg" else features
