@@ -40,12 +40,14 @@ judging as (
     where sessions_since <= 0.25 * session_count
 ),
 
--- A visitor on both sides keeps one of them, whichever a hash says: the model would know them again.
+-- A visitor on both sides keeps the one a hash says: the model would know them again.
 sides as (
     select
         asked.visitor_id,
-        min(case when asked.session_date >= judging.judges_from then 1 else 0 end) as least_side,
-        max(case when asked.session_date >= judging.judges_from then 1 else 0 end) as highest_side
+        min(case when asked.session_date >= judging.judges_from then 1 else 0 end)
+            as least_side,
+        max(case when asked.session_date >= judging.judges_from then 1 else 0 end)
+            as highest_side
     from asked
     cross join judging
     group by asked.visitor_id
