@@ -95,6 +95,12 @@
             'score_date': "cast(date_trunc('month', as_of_date) as date)",
         },
         {
+            'model': 'ml_next_basket__fit', 'title': 'next basket', 'metric': 'ndcg_at_10', 'is_lower_better': false,
+            'rows': 'ml_recommendations__training_set', 'latest_by': 'basket_at', 'latest_days': 90,
+            'ignored_inputs': ['customer_id', 'basket_at'],
+            'scores': 'ml_next_basket__predictions', 'score': 'score',
+        },
+        {
             'model': 'ml_recommendations__fit', 'title': 'recommendations', 'metric': 'ndcg_at_10', 'is_lower_better': false,
             'rows': 'ml_recommendations__training_set', 'latest_by': 'basket_at', 'latest_days': 90,
             'ignored_inputs': ['customer_id', 'basket_at'],

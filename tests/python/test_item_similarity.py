@@ -88,9 +88,12 @@ def test_sql_recommends_what_numpy_does(con, window: Window, unseen_only: bool) 
 
 def test_evaluation_looks_at_later_purchases_beside_baselines(con) -> None:
     fit(con, "m", "from bought", **NAMES, time_col="bought_at")
-    found = {row["recommender"]: row for row in rows(con, "from m__evaluation")}
+    found = {
+        row["recommender"]: row
+        for row in rows(con, "from m__evaluation where target = 'all' and split = 'judged'")
+    }
     assert set(found) == {
-        "recommender", "popularity", "personal_frequency", "cosine", "cooccurrence",
+        "recommender", "blend", "popularity", "personal_frequency", "cosine", "cooccurrence",
         "transition", "ease",
     }  # fmt: skip
     assert [name for name, row in found.items() if row["is_shipped"]] == ["recommender"]
@@ -99,6 +102,12 @@ def test_evaluation_looks_at_later_purchases_beside_baselines(con) -> None:
         rows(con, "from m_evaluate()")[0]["hit_rate_at_10"]
         == found["recommender"]["hit_rate_at_10"]
     )
+    assert found["recommender"]["shipped_kind"] == "blend"
+    for baseline in ("popularity", "personal_frequency"):
+        assert found["recommender"][f"gain_over_{baseline}_low"] > 0
+        assert found[baseline][f"gain_over_{baseline}"] == 0
+        gain = found["recommender"]["ndcg_at_10"] - found[baseline]["ndcg_at_10"]
+        assert found["recommender"][f"gain_over_{baseline}"] == pytest.approx(gain)
 
 
 def test_customers_without_history_get_what_is_popular(con) -> None:

@@ -25,6 +25,8 @@ described as (
         predictions.cold_start_level,
         predictions.reason_product_id,
         coalesce(reasons.product_name, predictions.reason_product_id) as reason_product_name,
+        predictions.purchase_probability,
+        predictions.probability_horizon_days,
         predictions.model_version,
         predictions.predicted_at,
         greatest(
@@ -62,6 +64,8 @@ explained as (
                 then 'Customers who bought ' || reason_product_name || ' buy it too.'
             else 'Many customers buy it.'
         end as reason_sentence,
+        purchase_probability,
+        probability_horizon_days,
         model_version,
         predicted_at
     from described

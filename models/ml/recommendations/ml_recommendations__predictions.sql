@@ -26,6 +26,13 @@ champion as (
     where is_champion
 ),
 
+horizons as (
+    select
+        model_version,
+        horizon_days
+    from {{ ml_part(ref('ml_recommendations__fit'), 'probability') }}
+),
+
 current_date_of_data as (
     select as_of_date
     from as_of_dates
@@ -86,11 +93,15 @@ predictions as (
         sold.is_repeat,
         sold.cold_start_level,
         sold.reason_product_id,
+        sold.probability as purchase_probability,
+        case when sold.probability is not null then horizons.horizon_days end
+            as probability_horizon_days,
         champion.model_version,
         {{ build_timestamp() }} as predicted_at
     from sold
     cross join champion
     cross join current_date_of_data
+    left join horizons on champion.model_version = horizons.model_version
     where sold.recommendation_rank <= {{ var('martlet_recommendations') }}
 )
 

@@ -6,7 +6,8 @@ from purchases later still, and what is stored is learned from all of them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,17 @@ from martlet.errors import InsufficientData, MartletError
 from martlet.estimators.base import Estimator, Fitted, Part, Scoring, Training
 from martlet.options import COMMON, Option, Options
 from martlet.scoring.functions import no_rows
-from martlet.similarity.functions import RECOMMENDED, SIMILAR, Columns, functions
-from martlet.similarity.history import History, load_history
-from martlet.similarity.judging import METRICS, Blend, Learning, choose, judge
+from martlet.similarity.evaluation import EVALUATION, evaluate
+from martlet.similarity.functions import RECOMMENDED, SIMILAR, Chance, Columns, functions
+from martlet.similarity.history import DAY, History, load_history
+from martlet.similarity.judging import METRICS, TIE, Blend, Learning, Task, choose
 from martlet.similarity.measures import MEASURES, shared_users
+from martlet.similarity.probability import (
+    Probability,
+    calibrate,
+    calibration_error,
+    shown,
+)
 
 __all__ = ["ItemSimilarity"]
 
@@ -41,10 +49,22 @@ _PARTS: dict[str, dict[str, str]] = {
     },
     "evaluation": {
         "recommender": "varchar",
+        "target": "varchar",
+        "split": "varchar",
         "is_shipped": "boolean",
+        "shipped_kind": "varchar",
         "judged_user_count": "bigint",
         "judged_since_at": "timestamp",
-        **dict.fromkeys(METRICS, "double"),
+        **dict.fromkeys(EVALUATION, "double"),
+    },
+    "probability": {
+        "horizon_days": "double",
+        "judged_pair_count": "bigint",
+        "mean_probability": "double",
+        "bought_share": "double",
+        "calibration_error": "double",
+        "brier_score": "double",
+        "brier_score_of_the_share": "double",
     },
 }
 #: EASE inverts items x items several times when the measure is to be chosen.
@@ -72,6 +92,7 @@ class ItemSimilarity(Estimator):
         Option("ease_max_items", 6000, "integer", low=2),
         Option("holdout_fraction", 0.2, "number", low=0, high=0.45),
         Option("max_judged_users", 1000, "integer", low=10),
+        Option("predicts", "LATER", "choice", ("LATER", "NEXT_ORDER")),
     )
 
     @classmethod
@@ -110,26 +131,50 @@ class ItemSimilarity(Estimator):
             options["l2_reg"], options["gap_decay"],
         )  # fmt: skip
         measures = _measures(options, len(history.items))
+        task = Task(options["predicts"] == "NEXT_ORDER", options["max_judged_users"])
         with threadpool_limits(1):
-            blend, judged, metrics, since = _chosen(history, learning, measures, options)
-            parts = _parts(history, learning, blend)
-        parts["evaluation"] = Part(
-            _PARTS["evaluation"],
-            [
-                (name, name == "recommender", judged, since, *(found[key] for key in METRICS))
-                for name, found in sorted(metrics.items())
-            ],
-        )
-        missing = history.incomplete
+            found = _chosen(history, learning, measures, task, options)
+            parts = _parts(history, learning, found.blend)
+        parts["evaluation"] = _table("evaluation", found.evaluation)
+        parts["probability"] = _table("probability", found.checks)
+        missing, chance = history.incomplete, found.probability
+        until = int(history.time[-1])
         return Fitted(
-            {"blend": blend.as_parameters(), "judged_users": judged},
+            {
+                "blend": found.blend.as_parameters(),
+                "probability": chance.as_parameters() if chance else None,
+            },
             Scoring(None),
             parts=parts,
-            functions=functions(columns, blend, options["max_history"]),
-            metrics=metrics.get("recommender", {}),
-            baseline_metrics=metrics.get("popularity", {}),
+            functions=functions(
+                columns, found.blend, options["max_history"], Chance(chance, until)
+            ),
+            metrics=_metrics(found.evaluation, "recommender"),
+            baseline_metrics=_metrics(found.evaluation, "popularity"),
             notices=[f"{missing:,} rows without user, item or time are left out"] * bool(missing),
         )
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What is shipped, and how good it is."""
+
+    blend: Blend
+    evaluation: Sequence[Mapping[str, Any]] = ()
+    probability: Probability | None = None
+    checks: Sequence[Mapping[str, Any]] = ()
+
+
+def _table(name: str, rows: Sequence[Mapping[str, Any]]) -> Part:
+    columns = _PARTS[name]
+    return Part(columns, [tuple(row[column] for column in columns) for row in rows])
+
+
+def _metrics(evaluation: Sequence[Mapping[str, Any]], name: str) -> Mapping[str, float | None]:
+    for row in evaluation:
+        if (row["recommender"], row["target"], row["split"]) == (name, "all", "judged"):
+            return {metric: row[metric] for metric in METRICS}
+    return {}
 
 
 def _only(columns: Mapping[str, str], arguments: str) -> str:
@@ -170,23 +215,92 @@ def _measures(options: Options, items: int) -> tuple[str, ...]:
 
 
 def _chosen(
-    history: History, learning: Learning, measures: tuple[str, ...], options: Options
-) -> tuple[Blend, int, Mapping[str, Mapping[str, float]], Any]:
-    """Choose the blend and judge it; without a time there is nothing to choose by."""
+    history: History,
+    learning: Learning,
+    measures: tuple[str, ...],
+    task: Task,
+    options: Options,
+) -> _Found:
+    """Choose the blend and judge it; without a time there is nothing to choose by.
+
+    Shipped is the blend when it beats both baselines where it was chosen and again on later
+    purchases, the lower bounds of both gains being above 0; else the better baseline of the choice.
+    """
     share, count = options["holdout_fraction"], len(history.time)
     if not options["time_col"] or not share:
-        return Blend(measures[0], popularity=1e-6), 0, {}, None
+        return _Found(Blend(measures[0], popularity=TIE))
     first = int(history.time[int(count * (1 - 2 * share))])
     second = int(history.time[int(count * (1 - share))])
-    most = options["max_judged_users"]
-    blend = choose(
-        learning, measures, history.window(None, first), history.window(first, second), most
+    early, late = history.window(None, first), history.window(None, second)
+    middle, last = history.window(first, second), history.window(second, None)
+    blend, is_better = choose(learning, measures, task, early, middle)
+    judged = evaluate(learning, measures, blend, task, late, last)
+    chosen_by = evaluate(learning, (), blend, task, early, middle)
+    is_better = is_better and _beats_both(judged)
+    shipped = blend if is_better else _better_baseline(blend, chosen_by)
+    horizon = min(second - first, int(history.time[-1]) + 1 - second)
+    probability, checks = _calibrated(history, learning, shipped, task, (first, second, horizon))
+    rows = [
+        *_described(judged, shipped.kind, "judged", second),
+        *_described(chosen_by, shipped.kind, "choice", first),
+    ]
+    return _Found(shipped, rows, probability, checks)
+
+
+def _beats_both(rows: Sequence[Mapping[str, Any]]) -> bool:
+    own = [row for row in rows if (row["recommender"], row["target"]) == ("blend", "all")]
+    return any(
+        row["gain_over_popularity_low"] > 0 and row["gain_over_personal_frequency_low"] > 0
+        for row in own
     )
-    judged, metrics = judge(
-        learning, measures, blend, history.window(None, second), history.window(second, None), most
-    )
-    since = np.datetime64(second, "us").astype(object)
-    return blend, judged, metrics, since
+
+
+def _better_baseline(blend: Blend, chosen_by: Sequence[Mapping[str, Any]]) -> Blend:
+    known = blend.baselines()
+    worth = {row["recommender"]: row["ndcg_at_10"] for row in chosen_by if row["target"] == "all"}
+    return known[max(known, key=lambda name: worth.get(name, 0.0))]
+
+
+def _described(
+    rows: Sequence[Mapping[str, Any]], kind: str, split: str, since: int
+) -> list[Mapping[str, Any]]:
+    """Return the rows, and once more as the recommender that of what is shipped."""
+    moment = np.datetime64(since, "us").astype(object)
+    shared = {"split": split, "shipped_kind": kind, "judged_since_at": moment}
+    result = [{**row, **shared, "is_shipped": False} for row in rows]
+    result += [
+        {**row, "recommender": "recommender", "is_shipped": True}
+        for row in result
+        if row["recommender"] == kind
+    ]
+    return sorted(result, key=lambda row: (row["target"], row["recommender"]))
+
+
+def _calibrated(
+    history: History, learning: Learning, blend: Blend, task: Task, times: tuple[int, int, int]
+) -> tuple[Probability | None, list[Mapping[str, Any]]]:
+    """Calibrate on the last stretch of time; its error is that of doing so one stretch earlier."""
+    first, second, horizon = times
+    tried, now = (
+        shown(
+            learning, blend, task, history.window(None, begin),
+            history.window(begin, begin + horizon), begin,
+        )
+        for begin in (first, second)
+    )  # fmt: skip
+    before, found = calibrate(tried), calibrate(now)
+    if before is None or found is None:
+        return found, []
+    chance, bought = before.of(now), now.bought
+    return found, [{
+        "horizon_days": horizon / DAY,
+        "judged_pair_count": len(bought),
+        "mean_probability": float(chance.mean()),
+        "bought_share": float(bought.mean()),
+        "calibration_error": calibration_error(chance, bought),
+        "brier_score": float(np.mean((chance - bought) ** 2)),
+        "brier_score_of_the_share": float(np.mean((tried.bought.mean() - bought) ** 2)),
+    }]  # fmt: skip
 
 
 def _parts(history: History, learning: Learning, blend: Blend) -> dict[str, Part]:
@@ -201,7 +315,7 @@ def _parts(history: History, learning: Learning, blend: Blend) -> dict[str, Part
         "shared_user_count": shared_users(window, learning.longest, item, other),
         "measure": pa.array([blend.measure.lower()] * len(item), pa.string()),
     }
-    popularity = window.popularity()
+    popularity = window.popularity(blend.popularity_half_life_days)
     place = np.empty(len(popularity), dtype=np.int64)
     place[np.argsort(-popularity, kind="stable")] = np.arange(1, len(popularity) + 1)
     pairs = np.unique(history.user * len(history.items) + history.item)

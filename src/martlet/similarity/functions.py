@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from martlet.similarity.history import DAY
 from martlet.similarity.judging import Blend
+from martlet.similarity.probability import Probability
 from martlet.sqltext import identifier, number, render
 
-__all__ = ["RECOMMENDED", "SIMILAR", "Columns", "functions"]
+__all__ = ["RECOMMENDED", "SIMILAR", "Chance", "Columns", "functions"]
 
 #: Columns of ``recommend`` after user and item, with ``reason_<item>`` of the item's type last.
 RECOMMENDED = {
@@ -22,6 +24,7 @@ RECOMMENDED = {
     "popularity_score": "double",
     "is_repeat": "boolean",
     "cold_start_level": "varchar",
+    "probability": "double",
 }
 #: Columns of ``similar`` after item and ``similar_<item>``.
 SIMILAR = {"rank": "integer", "similarity": "double", "shared_user_count": "bigint"}
@@ -38,7 +41,31 @@ class Columns:
     item_type: str = "varchar"
 
 
-def functions(columns: Columns, blend: Blend, longest: int) -> dict[str, str]:
+@dataclass(frozen=True)
+class Chance:
+    """Probabilities, and the moment that days are counted to (microseconds)."""
+
+    probability: Probability | None = None
+    until: int = 0
+
+    def expression(self) -> str:
+        """Return the probability of a score, with orders and their last moment in ``a``."""
+        if self.probability is None:
+            return "null::double"
+        own = {
+            name: render(number(value)) for name, value in self.probability.as_parameters().items()
+        }
+        days = f"greatest(0, {self.until} - a.last) / {DAY}e0"
+        return (
+            f"case when a.size > 0 then 1 / (1 + exp(-({own['intercept']} "
+            f"+ {own['score']} * ln(r.score + {own['floor']}) "
+            f"+ {own['orders']} * ln(1e0 + a.orders) + {own['days']} * ln(1e0 + {days})))) end"
+        )
+
+
+def functions(
+    columns: Columns, blend: Blend, longest: int, chance: Chance | None = None
+) -> dict[str, str]:
     """Return the texts after ``create macro <name>``.
 
     Parameters
@@ -49,26 +76,34 @@ def functions(columns: Columns, blend: Blend, longest: int) -> dict[str, str]:
         Weights of the parts of a score.
     longest : int
         Latest items of a user's history that count.
+    chance : Chance, optional
+        Turns scores into probabilities; without it they are NULL.
     """
-    return {"recommend": _recommend(columns, blend, longest), "similar": _similar(columns)}
+    text = _recommend(columns, blend, longest, chance or Chance())
+    return {"recommend": text, "similar": _similar(columns)}
 
 
-def _recommend(columns: Columns, blend: Blend, longest: int) -> str:
+def _recommend(columns: Columns, blend: Blend, longest: int, chance: Chance) -> str:
     user, item = identifier(columns.user), identifier(columns.item)
     time = f"epoch_us(cast({identifier(columns.time)} as timestamp))" if columns.time else "0"
     weights = {
         name: render(number(value))
         for name, value in blend.as_parameters().items()
-        if name != "measure"
+        if isinstance(value, float)
     }
     reason = identifier(f"reason_{columns.item}")
     return f"""(input, n := 10, unseen_only := false) as table (
 with given as (
-    select cast({user} as varchar) as u, cast({item} as varchar) as i, {time} as t
+    select distinct cast({user} as varchar) as u, cast({item} as varchar) as i, {time} as t
     from query_table(input) where {user} is not null
+), bought as (
+    select u, i, t, dense_rank() over (partition by u order by t desc) - 1 as back from given
+    where i is not null and t is not null
 ), pairs as (
-    select u, i, count(distinct t) as bought, max(t) as last from given
-    where i is not null and t is not null group by u, i
+    select u, i, round(sum(power({weights["frequency_decay"]}, back)), 12) as bought, max(t) as last
+    from bought group by u, i
+), habits as (
+    select u, count(distinct t) as orders, max(t) as last from bought group by u
 ), aged as (
     select u, i, bought, dense_rank() over (partition by u order by last desc) - 1 as age,
         row_number() over (partition by u order by last desc, i) as place
@@ -76,7 +111,7 @@ with given as (
 ), history as (
     select u, i, power({weights["recency_decay"]}, age)
             / sum(power({weights["recency_decay"]}, age)) over (partition by u) as recent,
-        cast(bought as double) as frequency
+        bought as frequency
     from aged where place <= {longest}
 ), near as (
     select h.u, s.neighbour_id as i, round(sum(h.recent * s.similarity), 12) as near,
@@ -84,8 +119,10 @@ with given as (
     from history as h inner join {{part:neighbours}} as s on s.item_id = h.i
     group by h.u, s.neighbour_id
 ), asked as (
-    select g.u, count(h.i) as size, count(i.item_id) as known
+    select g.u, count(h.i) as size, count(i.item_id) as known,
+        max(b.orders) as orders, max(b.last) as last
     from (select distinct u from given) as g left join history as h on h.u = g.u
+    left join habits as b on b.u = g.u
     left join {{part:items}} as i on i.item_id = h.i group by g.u
 ), candidates as (
     select u, i, near, null::double as frequency, reason from near
@@ -109,6 +146,7 @@ select cast(r.u as {columns.user_type}) as {user}, cast(r.i as {columns.item_typ
     r.frequency as frequency_score, r.popularity as popularity_score, r.is_repeat,
     case when a.known > 0 then 'history' when a.size > 0 then 'unknown_items' else 'no_history' end
         as cold_start_level,
+    {chance.expression()} as probability,
     cast(case when r.near > 0 then r.reason end as {columns.item_type}) as {reason}
 from ranked as r inner join asked as a on a.u = r.u where r.rank <= n)"""
 

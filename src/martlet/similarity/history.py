@@ -12,7 +12,10 @@ from scipy import sparse
 
 from martlet.sqltext import identifier
 
-__all__ = ["History", "Window", "load_history"]
+__all__ = ["DAY", "History", "Window", "load_history"]
+
+#: Microseconds of a day.
+DAY = 86_400_000_000
 
 Codes = NDArray[np.int64]
 
@@ -94,16 +97,58 @@ class Window:
         total = np.bincount(user, weights=weight, minlength=self.shape[0])
         return sparse.csr_matrix((weight / total[user], (user, item)), shape=self.shape)
 
-    def frequency(self, longest: int) -> Any:
-        """Return users x items with the number of purchases."""
-        user, item, count, _ = self.pairs(longest)
-        return sparse.csr_matrix((count.astype(float), (user, item)), shape=self.shape)
+    def frequency(self, longest: int, decay: float = 1.0) -> Any:
+        """Return users x items with the number of purchases, each weighing decay ** age.
 
-    def popularity(self) -> NDArray[np.float64]:
-        """Return the number of users of each item, divided by the greatest."""
-        pairs = np.unique(self.user * self.shape[1] + self.item)
-        count = np.bincount(pairs % self.shape[1], minlength=self.shape[1]).astype(float)
-        return count / max(float(count.max(initial=0.0)), 1.0)
+        Here the age counts the user's later orders, of whatever item.
+        """
+        kept = self.bought(longest)
+        weight = decay ** self._orders_since().astype(float)
+        total = sparse.csr_matrix((weight, (self.user, self.item)), shape=self.shape)
+        return total.multiply(kept).tocsr()
+
+    def _orders_since(self) -> Codes:
+        """Return for each row how many later times of purchase its user has."""
+        order = np.lexsort((-self.time, self.user))
+        user, time = self.user[order], self.time[order]
+        first = np.ones(len(user), dtype=bool)
+        first[1:] = user[1:] != user[:-1]
+        later = np.zeros(len(user), dtype=np.int64)
+        later[1:] = (time[1:] != time[:-1]) & ~first[1:]
+        steps = np.cumsum(later)
+        start = np.maximum.accumulate(np.where(first, np.arange(len(user)), 0))
+        result = np.empty(len(user), dtype=np.int64)
+        result[order] = steps - steps[start]
+        return result
+
+    def next_orders(self) -> Window:
+        """Return only each user's first time of purchase."""
+        first = np.full(self.shape[0], np.iinfo(np.int64).max)
+        np.minimum.at(first, self.user, self.time)
+        kept = self.time == first[self.user]
+        return Window(self.shape, self.user[kept], self.item[kept], self.time[kept])
+
+    def habits(self) -> tuple[Codes, Codes]:
+        """Return the number of times of purchase and the last one of each user (0: none)."""
+        last = np.zeros(self.shape[0], dtype=np.int64)
+        np.maximum.at(last, self.user, self.time)
+        moments = np.unique(np.stack([self.user, self.time]), axis=1)
+        return np.bincount(moments[0], minlength=self.shape[0]), last
+
+    def popularity(self, half_life_days: float = 0.0) -> NDArray[np.float64]:
+        """Return the number of users of each item, divided by the greatest.
+
+        With a half-life a user's last purchase of an item weighs half for each such stretch of
+        time before the last purchase of all.
+        """
+        key, place = np.unique(self.user * self.shape[1] + self.item, return_inverse=True)
+        weight = np.ones(len(key))
+        if half_life_days and len(key):
+            last = np.full(len(key), np.iinfo(np.int64).min)
+            np.maximum.at(last, place, self.time)
+            weight = 0.5 ** ((last.max() - last) / (half_life_days * DAY))
+        count = np.bincount(key % self.shape[1], weights=weight, minlength=self.shape[1])
+        return count / max(float(count.max(initial=0.0)), 1e-300)
 
 
 def load_history(

@@ -1,52 +1,98 @@
-"""Recommendations judged by what was bought next, and the choice of their parts.
+"""Recommendations put together of parts, and judged by what was bought next.
 
 A recommendation's score is similarity to the user's history, plus how often the user bought the
-item, plus popularity, each with a weight. Measure and weights are chosen on purchases after
-the ones that were learned from; the figures reported come from still later ones.
+item (the latest orders counting most), plus popularity (the latest purchases counting most), each
+with a weight. Measure, decays and weights are chosen on purchases after the ones that were learned
+from; the figures reported come from still later ones.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from martlet.similarity.history import Window
+from martlet.similarity.history import DAY, Window
 from martlet.similarity.measures import Neighbours, similarity
 
-__all__ = ["METRICS", "Blend", "Learning", "choose", "judge", "scores"]
+__all__ = ["METRICS", "TIE", "Blend", "Learning", "Task", "choose", "gains", "scores"]
 
 #: What a list of ten is judged by.
 METRICS = (
     "ndcg_at_10", "hit_rate_at_10", "recall_at_10", "mean_average_precision_at_10", "coverage",
 )  # fmt: skip
 _LENGTH = 10
-_SIMILARITY = (2.0, 20.0, 200.0)
-_FREQUENCY = (0.0, 0.1, 0.5, 3.0)
-_RECENCY = (0.8,)
-#: Scores that the choice looks at, so that many items are judged by fewer users.
-_CHOICE_SCORES = 6_000_000
+_SIMILARITY = (0.5, 2.0, 7.0, 20.0, 200.0)
+_FREQUENCY = (0.03, 0.1, 0.3, 0.7, 1.5, 4.0)
+_DECAYS = (0.97, 0.9, 0.8)
+#: Half-lives of popularity that are tried, as shares of the time learned from.
+_HALF_LIVES = (0.3, 0.1, 0.03)
+#: Candidates of a user in the choice besides the own items: most popular, and nearest by a measure.
+_POPULAR = 100
+_NEAREST = 50
+_CHUNK = 500
 #: Of a part that must not decide, only break ties.
-_TIE = 1e-6
+TIE = 1e-6
 
 
 @dataclass(frozen=True)
 class Blend:
-    """How a score is put together."""
+    """How a score is put together.
+
+    Attributes
+    ----------
+    kind
+        blend, or the baseline it is: popularity, personal_frequency.
+    """
 
     measure: str
     similarity: float = 1.0
     frequency: float = 0.0
     popularity: float = 1.0
-    recency_decay: float = 0.9
+    recency_decay: float = 0.8
+    frequency_decay: float = 1.0
+    popularity_half_life_days: float = 0.0
+    kind: str = "blend"
 
     def as_parameters(self) -> dict[str, Any]:
         """Return plain values."""
         return asdict(self)
+
+    def baselines(self) -> dict[str, Blend]:
+        """Return what it must beat: what sells best, and what the user bought most often."""
+        plain = Blend(self.measure, TIE * TIE)
+        return {
+            "popularity": replace(plain, kind="popularity"),
+            "personal_frequency": replace(
+                plain, frequency=1.0, popularity=TIE, kind="personal_frequency"
+            ),
+        }
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is predicted.
+
+    Attributes
+    ----------
+    next_order
+        Only each user's next order counts, not all later ones.
+    most
+        Users judged, at most.
+    """
+
+    next_order: bool
+    most: int
+
+    def targets(self, before: Window, after: Window) -> tuple[NDArray[np.int64], Any]:
+        """Return users with purchases both before and after, and what they bought after."""
+        after = after.next_orders() if self.next_order else after
+        users = np.intersect1d(np.unique(before.user), np.unique(after.user))
+        if len(users) > self.most:
+            users = np.sort(np.random.default_rng(0).choice(users, self.most, replace=False))
+        return users, after.bought(10**9)[users].toarray() > 0
 
 
 @dataclass(frozen=True)
@@ -67,126 +113,176 @@ class Learning:
         return Neighbours(found, self.neighbours)
 
 
-def _parts(
-    window: Window, near: Neighbours, users: NDArray[np.int64], decay: float, longest: int
-) -> tuple[Any, Any]:
-    recent = window.recent(longest, decay)[users] @ near.matrix
-    return recent.toarray(), window.frequency(longest)[users].toarray()
-
-
 def scores(
     window: Window, near: Neighbours, blend: Blend, users: NDArray[np.int64], longest: int
 ) -> Any:
     """Return the scores of all items for some users, dense."""
-    recent, frequency = _parts(window, near, users, blend.recency_decay, longest)
+    recent = (window.recent(longest, blend.recency_decay)[users] @ near.matrix).toarray()
+    frequency = window.frequency(longest, blend.frequency_decay)[users].toarray()
     return (
         blend.similarity * recent
         + blend.frequency * frequency
-        + blend.popularity * window.popularity()[None, :]
+        + blend.popularity * window.popularity(blend.popularity_half_life_days)[None, :]
     )
 
 
-def _targets(before: Window, after: Window, most: int) -> tuple[NDArray[np.int64], Any]:
-    """Return users with purchases both before and after, and what they bought after."""
-    users = np.intersect1d(np.unique(before.user), np.unique(after.user))
-    if len(users) > most:
-        users = np.sort(np.random.default_rng(0).choice(users, most, replace=False))
-    return users, after.bought(10**9)[users].toarray() > 0
+def gains(score: Any, wanted: Any, size: Any = None) -> tuple[Any, dict[str, Any]]:
+    """Return the ten best of each row (of equal scores the lower place), and metrics by row.
 
-
-def _gains(score: Any, wanted: Any) -> tuple[Any, Any, dict[str, Any]]:
-    """Return the ten best of each row, whether they were bought, and metrics by row."""
+    `size` is the number of wanted items where `score` does not show all of them. What has the score
+    -inf is no part of the list: its place is -1.
+    """
     count = min(_LENGTH, score.shape[1])
     best = np.argpartition(-score, count - 1, axis=1)[:, :count]
     found = np.take_along_axis(score, best, axis=1)
-    best = np.take_along_axis(best, np.lexsort((best, -found), axis=1), axis=1)
-    hit = np.take_along_axis(wanted, best, axis=1)
-    size = wanted.sum(axis=1)
+    order = np.lexsort((best, -found), axis=1)
+    best, found = np.take_along_axis(best, order, axis=1), np.take_along_axis(found, order, axis=1)
+    hit = np.take_along_axis(wanted, best, axis=1) & np.isfinite(found)
+    size = wanted.sum(axis=1) if size is None else size
     place = np.arange(1, count + 1)
     discount = 1 / np.log2(place + 1)
     ideal = np.cumsum(discount)[np.minimum(size, count) - 1]
     precision = np.cumsum(hit, axis=1) / place
     rows = {
         "ndcg_at_10": (hit * discount).sum(axis=1) / ideal,
-        "hit_rate_at_10": hit.any(axis=1),
+        "hit_rate_at_10": hit.any(axis=1).astype(float),
         "recall_at_10": hit.sum(axis=1) / size,
         "mean_average_precision_at_10": (precision * hit).sum(axis=1) / np.minimum(size, count),
     }
-    return best, hit, rows
+    return np.where(np.isfinite(found), best, -1), rows
 
 
-def _rank(score: Any, wanted: Any) -> dict[str, float]:
-    """Judge the ten best of each row; of equal scores the lower place wins."""
-    best, _, rows = _gains(score, wanted)
-    means = {name: float(np.mean(values)) for name, values in rows.items()}
-    return means | {"coverage": float(len(np.unique(best)) / score.shape[1])}
+class _Search:
+    """Blends tried one after another, each judged by its NDCG for the same users.
+
+    Only items that any blend could put first are looked at: the user's own, the most popular, and
+    the nearest by each measure. So a blend costs little, however many items there are.
+    """
+
+    def __init__(
+        self,
+        learning: Learning,
+        measures: tuple[str, ...],
+        task: Task,
+        before: Window,
+        after: Window,
+    ) -> None:
+        self.users, wanted = task.targets(before, after)
+        self.learning, self.before = learning, before
+        self.near = {measure: learning.near(measure, before) for measure in measures}
+        self._kept: dict[Any, Any] = {}
+        days = float(np.ptp(before.time)) / DAY if len(before.time) else 0.0
+        shares = [round(share * days, 3) for share in _HALF_LIVES if share * days >= 1]
+        self.half_lives = [0.0, *shares]
+        if len(self.users):
+            self.place = self._candidates()
+            self.wanted = self._of_candidates(wanted) & (self.place >= 0)
+            self.size = wanted.sum(axis=1)
+
+    def _candidates(self) -> NDArray[np.int64]:
+        """Return users x candidates: places of items, -1 where a user has fewer than others."""
+        listed = np.zeros(self.before.shape[1], dtype=bool)
+        for days in self.half_lives:
+            listed[np.argsort(-self.before.popularity(days), kind="stable")[:_POPULAR]] = True
+        rows, columns = [], []
+        own = self.before.bought(self.learning.longest)
+        recent = self.before.recent(self.learning.longest, Blend.recency_decay)
+        for begin in range(0, len(self.users), _CHUNK):
+            some = self.users[begin : begin + _CHUNK]
+            mask = (own[some].toarray() > 0) | listed[None, :]
+            for near in self.near.values():
+                score = (recent[some] @ near.matrix).toarray()
+                count = min(_NEAREST, score.shape[1])
+                best = np.argpartition(-score, count - 1, axis=1)[:, :count]
+                np.put_along_axis(mask, best, values=True, axis=1)
+            row, column = np.nonzero(mask)
+            rows.append(row + begin)
+            columns.append(column)
+        row, column = np.concatenate(rows), np.concatenate(columns)
+        place = np.arange(len(row)) - np.searchsorted(row, row)
+        result = np.full((len(self.users), int(place.max()) + 1), -1)
+        result[row, place] = column
+        return result
+
+    def _of_candidates(self, matrix: Any) -> Any:
+        """Return users x candidates of users x items, dense or sparse."""
+        found = []
+        for begin in range(0, len(self.users), _CHUNK):
+            part = matrix[begin : begin + _CHUNK]
+            dense = part if isinstance(part, np.ndarray) else part.toarray()
+            found.append(np.take_along_axis(dense, self.place[begin : begin + _CHUNK], axis=1))
+        return np.concatenate(found)
+
+    def _part(self, key: Any, make: Any) -> Any:
+        if key not in self._kept:
+            self._kept[key] = make()
+        return self._kept[key]
+
+    def gained(self, blend: Blend) -> NDArray[np.float64]:
+        """Return the NDCG of each user."""
+        before, longest, days = self.before, self.learning.longest, blend.popularity_half_life_days
+        score = blend.popularity * self._part(days, lambda: before.popularity(days)[self.place])
+        decay = blend.frequency_decay
+        score = score + blend.frequency * self._part(
+            ("frequency", decay),
+            lambda: self._of_candidates(before.frequency(longest, decay)[self.users]),
+        )
+        if blend.similarity > TIE:
+            score = score + blend.similarity * self._part(
+                (blend.measure, blend.recency_decay),
+                lambda: self._of_candidates(
+                    before.recent(longest, blend.recency_decay)[self.users]
+                    @ self.near[blend.measure].matrix
+                ),
+            )
+        score = np.where(self.place >= 0, score, -np.inf)
+        found: NDArray[np.float64] = gains(score, self.wanted, self.size)[1]["ndcg_at_10"]
+        return found
+
+    def best(self, blends: list[Blend]) -> Blend:
+        """Return the best of them; of equal ones the first."""
+        means = [float(self.gained(blend).mean()) for blend in blends]
+        return blends[int(np.argmax(np.round(means, 9)))]
 
 
 def choose(
-    learning: Learning, measures: tuple[str, ...], before: Window, after: Window, most: int
-) -> Blend:
-    """Return the measure and weights with the best NDCG on `after`; of equal ones the first.
-
-    What is not better than the better baseline (popularity, or the user's own most frequent items)
-    by more than two standard errors of the paired difference is luck, many having been tried: then
-    the baseline decides.
-    """
-    users, wanted = _targets(before, after, min(most, max(100, _CHOICE_SCORES // before.shape[1])))
-    if not len(users):
-        return Blend(measures[0])
-    popular = np.tile(before.popularity(), (len(users), 1))
-    counts = before.frequency(learning.longest)[users].toarray()
-    baselines = [
-        (_gains(_TIE * counts + popular, wanted)[2]["ndcg_at_10"], (0.0, 1.0)),
-        (_gains(counts + _TIE * popular, wanted)[2]["ndcg_at_10"], (1.0, _TIE)),
-    ]
-    plain, (own, common) = max(baselines, key=lambda baseline: float(baseline[0].mean()))
-    best, found = plain, Blend(measures[0], _TIE * _TIE, own, common)
-    for measure, decay in itertools.product(measures, _RECENCY):
-        near = learning.near(measure, before)
-        recent, frequency = _parts(before, near, users, decay, learning.longest)
-        for one, two in itertools.product(_SIMILARITY, _FREQUENCY):
-            gained = _gains(one * recent + two * frequency + popular, wanted)[2]["ndcg_at_10"]
-            if gained.mean() > best.mean() + 1e-9:
-                best, found = gained, Blend(measure, one, two, 1.0, decay)
-    error = float(np.std(best - plain)) / np.sqrt(len(users))
-    if best.mean() - plain.mean() <= 2 * error:
-        return replace(found, similarity=_TIE * _TIE, frequency=own, popularity=common)
-    return found
-
-
-def judge(
     learning: Learning,
     measures: tuple[str, ...],
-    blend: Blend,
+    task: Task,
     before: Window,
     after: Window,
-    most: int,
-) -> tuple[int, dict[str, Mapping[str, float]]]:
-    """Judge the blend, each measure alone, popularity and the user's own frequency on `after`.
+) -> tuple[Blend, bool]:
+    """Return the best blend found on `after`, and whether it beats both baselines there.
 
-    Returns
-    -------
-    users : int
-        How many were judged.
-    metrics : dict
-        `METRICS` by name of the recommender.
+    Part after part is tried: how fast popularity ages, the weight and ageing of the user's own
+    purchases, then measure and weight of similarity. A gain over the better baseline of less than
+    two standard errors of the paired difference is luck, many blends having been tried.
     """
-    users, wanted = _targets(before, after, most)
-    if not len(users):
-        return 0, {}
-    plain = {
-        "popularity": Blend(blend.measure, 0.0, 0.0, 1.0),
-        "personal_frequency": Blend(blend.measure, 0.0, 1.0, _TIE),
-    }
-    result: dict[str, Mapping[str, float]] = {}
-    for measure in measures:
-        near = learning.near(measure, before)
-        alone = replace(blend, measure=measure, similarity=1.0, frequency=0.0, popularity=_TIE)
-        known = {measure.lower(): alone}
-        if measure == blend.measure:
-            known |= {"recommender": blend, **plain}
-        for name, one in known.items():
-            found = scores(before, near, one, users, learning.longest)
-            result[name] = _rank(found, wanted)
-    return len(users), result
+    search = _Search(learning, measures, task, before, after)
+    half_lives = search.half_lives
+    plain = Blend(measures[0], TIE * TIE, TIE)
+    if not len(search.users):
+        return plain, False
+    found = search.best([replace(plain, popularity_half_life_days=days) for days in half_lives])
+    found = search.best([found, *(replace(found, frequency=one) for one in _FREQUENCY)])
+    found = search.best([found, *(replace(found, frequency_decay=one) for one in _DECAYS)])
+    found = search.best(
+        [found, *(replace(found, popularity_half_life_days=days) for days in half_lives)]
+    )
+    found = search.best([found, *_with_similarity(found, measures)])
+    found = search.best([found, *(replace(found, recency_decay=one) for one in (0.6, 0.95))])
+    found = search.best([found, *(replace(found, frequency=found.frequency * f) for f in (0.3, 3))])
+    plain_gains = [search.gained(one) for one in found.baselines().values()]
+    better = max(plain_gains, key=lambda gained: float(gained.mean()))
+    gain = search.gained(found) - better
+    return found, bool(gain.mean() > 2 * float(np.std(gain)) / np.sqrt(len(gain)))
+
+
+def _with_similarity(found: Blend, measures: tuple[str, ...]) -> list[Blend]:
+    """Return the blend with similarity, with and without the user's own purchases."""
+    return [
+        replace(found, measure=measure, similarity=one, frequency=own)
+        for measure in measures
+        for one in _SIMILARITY
+        for own in {found.frequency: None, TIE: None}
+    ]

@@ -1,0 +1,141 @@
+"""What recommenders are worth on later purchases, with intervals over users.
+
+References
+----------
+Efron and Tibshirani (1993), "An introduction to the bootstrap", section 13.3 (percentile
+intervals). Castells, Hurley and Vargas (2015), "Novelty and diversity in recommender systems",
+section 26.4.3 (novelty as self-information).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from martlet.similarity.history import Window
+from martlet.similarity.judging import TIE, Blend, Learning, Task, gains, scores
+
+__all__ = ["EVALUATION", "TARGETS", "evaluate"]
+
+#: Which purchases count, and which products are recommended: all, those bought before, others.
+TARGETS = ("all", "repeat", "discovery")
+_BOUNDS = ("ndcg", "gain_over_popularity", "gain_over_personal_frequency")
+#: Figures of one recommender and target.
+EVALUATION = (
+    "ndcg_at_10", "hit_rate_at_10", "recall_at_10", "mean_average_precision_at_10", "coverage",
+    "gini", "novelty", "gain_over_popularity", "gain_over_personal_frequency",
+    *(f"{name}_{end}" for name in _BOUNDS for end in ("low", "high")),
+)  # fmt: skip
+_RESAMPLES = 500
+
+Row = Mapping[str, Any]
+
+
+def evaluate(
+    learning: Learning,
+    measures: tuple[str, ...],
+    blend: Blend,
+    task: Task,
+    before: Window,
+    after: Window,
+) -> list[Row]:
+    """Judge the blend, each measure alone, popularity and the user's own frequency on `after`.
+
+    Parameters
+    ----------
+    learning : Learning
+        Settings of the measures.
+    measures : tuple of str
+        Measures judged alone.
+    blend : Blend
+        The best blend found.
+    task : Task
+        What is predicted, for how many users.
+    before, after : Window
+        Purchases to learn from and to judge by.
+
+    Returns
+    -------
+    list of dict
+        One entry a recommender and target: ``recommender``, ``target``, ``judged_user_count`` and
+        `EVALUATION`.
+    """
+    users, wanted = task.targets(before, after)
+    if not len(users):
+        return []
+    seen = before.bought(10**9)[users].toarray() > 0
+    known = {"blend": blend} | blend.baselines()
+    for measure in measures:
+        known[measure.lower()] = replace(
+            blend, measure=measure, similarity=1.0, frequency=0.0, popularity=TIE
+        )
+    found = {}
+    near = {one: learning.near(one, before) for one in {b.measure for b in known.values()}}
+    for name, one in known.items():
+        score = scores(before, near[one.measure], one, users, learning.longest)
+        for target, row in _by_target(score, wanted, seen, before):
+            found[name, target] = row
+    return [
+        {"recommender": name, "target": target}
+        | _figures(row, found["popularity", target], found["personal_frequency", target])
+        for (name, target), row in found.items()
+    ]
+
+
+def _by_target(score: Any, wanted: Any, seen: Any, before: Window) -> Iterator[tuple[str, Any]]:
+    """Yield the target with metrics by row, and figures of the lists as a whole."""
+    for target in TARGETS:
+        allowed = {"all": seen | True, "repeat": seen, "discovery": ~seen}[target]
+        asked = (wanted & allowed).any(axis=1)
+        if not asked.any():
+            continue
+        masked = np.where(allowed[asked], score[asked], -np.inf)
+        best, rows = gains(masked, (wanted & allowed)[asked])
+        yield target, (rows, _spread(best, before))
+
+
+def _spread(best: NDArray[np.int64], before: Window) -> dict[str, float]:
+    """Return coverage, Gini coefficient and novelty of lists of items."""
+    size = before.shape[1]
+    shown = np.bincount(best[best >= 0], minlength=size).astype(float)
+    ordered = np.sort(shown)
+    total = max(float(ordered.sum()), 1.0)
+    pairs = np.unique(before.user * size + before.item)
+    buyers = np.bincount(pairs % size, minlength=size)
+    share = np.maximum(buyers, 0.5) / len(np.unique(before.user))
+    return {
+        "coverage": float((shown > 0).mean()),
+        "gini": float((2 * np.arange(1, size + 1) - size - 1) @ ordered / (size * total)),
+        "novelty": float(-(shown / total) @ np.log2(share)),
+    }
+
+
+def _figures(own: Any, popularity: Any, frequency: Any) -> dict[str, Any]:
+    """Return means, and the gains over both baselines, with intervals over the same users."""
+    rows, spread = own
+    ndcg = rows["ndcg_at_10"]
+    drawn = np.stack(
+        [ndcg, ndcg - popularity[0]["ndcg_at_10"], ndcg - frequency[0]["ndcg_at_10"]], axis=1
+    )
+    low, high = _interval(drawn)
+    result: dict[str, Any] = {"judged_user_count": len(ndcg)}
+    result |= {name: float(values.mean()) for name, values in rows.items()} | spread
+    means = drawn.mean(axis=0)
+    gains_over = {"gain_over_popularity": means[1], "gain_over_personal_frequency": means[2]}
+    for place, name in enumerate(_BOUNDS):
+        gains_over |= {f"{name}_low": low[place], f"{name}_high": high[place]}
+    return result | {name: float(value) for name, value in gains_over.items()}
+
+
+def _interval(rows: NDArray[np.float64]) -> tuple[Any, Any]:
+    """Return the bounds of the 95 % interval of each column's mean, users drawn anew."""
+    count = len(rows)
+    weights = np.random.default_rng(0).multinomial(
+        count, np.full(count, 1 / count), size=_RESAMPLES
+    )
+    low, high = np.quantile(weights @ rows / count, [0.025, 0.975], axis=0)
+    return low, high
