@@ -91,6 +91,8 @@ def _parser() -> argparse.ArgumentParser:
         description=(
             "Runs dbt build on a copy of the database and swaps the copy in when every model and "
             "test is green; a failed build leaves the database as it was. "
+            "Unit tests are left out: they prove the code, not the data (dbt test "
+            "--select test_type:unit runs them, and make test). "
             "All other arguments go to dbt build (--select, --full-refresh, --vars ...)."
         ),
     )

@@ -81,6 +81,15 @@ def test_failed_build_leaves_every_table_as_it_was(project: Path) -> None:
         assert connection.execute("select value from first").fetchall() == [(2,)]
 
 
+def test_unit_tests_run_only_when_asked_for(project: Path) -> None:
+    (project / "models" / "second.yml").write_text(
+        "unit_tests:\n- {name: wrong, model: second, "
+        "given: [{input: ref('first'), rows: [{value: 1}]}], expect: {rows: [{value: 2}]}}\n"
+    )
+    assert build(project) == 0
+    assert build(project, ["--exclude-resource-type", "seed"]) == 1
+
+
 def test_open_reader_neither_stops_the_build_nor_sees_half_of_it(project: Path) -> None:
     assert build(project) == 0
     reader = duckdb.connect(str(project / "martlet.duckdb"), read_only=True)
