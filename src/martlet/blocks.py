@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlglot import exp
 
-from martlet.sqltext import PREFIX, call, integer, lookup, number, render, text, total
+from martlet.sqltext import PREFIX, call, choice, integer, lookup, number, render, text, total
 
 __all__ = ["Block", "CategoryBlock", "LabelBlock", "MembersBlock", "NumberBlock", "SparseBlock"]
 
@@ -91,14 +91,14 @@ class NumberBlock(Block):
         """Return each encoded number in SQL."""
         finite = call("isfinite", self.value)
         if self.mode == "raw":
-            return [exp.Case().when(finite, self.value).else_(exp.Null())]
+            return [choice([(finite, self.value)], exp.Null())]
         if self.mode == "impute":
-            return [exp.Case().when(finite, self.value).else_(number(self.mean))]
+            return [choice([(finite, self.value)], number(self.mean))]
         if self.deviation == 0:
             return [number(0.0)]
         centred = exp.Paren(this=exp.Sub(this=self.value, expression=number(self.mean)))
         standard = exp.Div(this=centred, expression=number(self.deviation))
-        return [exp.Case().when(finite, standard).else_(number(0.0))]
+        return [choice([(finite, standard)], number(0.0))]
 
     def product(self, weights: Sequence[float]) -> exp.Expr:
         """Return the sum of the encoded numbers times `weights` in SQL."""
@@ -109,7 +109,7 @@ class NumberBlock(Block):
         standard = exp.Div(this=centred, expression=number(self.deviation))
         product = exp.Mul(this=standard, expression=number(weights[0]))
         finite = call("isfinite", self.value)
-        return exp.Case().when(finite, product).else_(number(0.0))
+        return choice([(finite, product)], number(0.0))
 
 
 @dataclass(frozen=True)
@@ -141,11 +141,11 @@ class CategoryBlock(Block):
         one, zero = number(1.0), number(0.0)
         for name in self.names:
             same = exp.EQ(this=self.value, expression=text(name))
-            hit = exp.Case().when(same, one).else_(zero)
+            hit = choice([(same, one)], zero)
             result.append(zero if name == self.dropped else hit)
         if self.null_name is not None:
             null = exp.Is(this=self.value, expression=exp.Null())
-            hit = exp.Case().when(null, one).else_(zero)
+            hit = choice([(null, one)], zero)
             result.append(zero if self.null_name == self.dropped else hit)
         return result
 
@@ -154,7 +154,7 @@ class CategoryBlock(Block):
         if self.null_name is None:
             return found
         null = exp.Is(this=self.value, expression=exp.Null())
-        return exp.Case().when(null, values[-1]).else_(found)
+        return choice([(null, values[-1])], found)
 
     def product(self, weights: Sequence[float]) -> exp.Expr:
         """Return the sum of the encoded numbers times `weights` in SQL."""
@@ -210,9 +210,7 @@ class MembersBlock(Block):
     def numbers(self) -> list[exp.Expr]:
         """Return each encoded number in SQL."""
         return [
-            exp.Case()
-            .when(call("list_contains", self.value, text(name)), number(1.0))
-            .else_(number(0.0))
+            choice([(call("list_contains", self.value, text(name)), number(1.0))], number(0.0))
             for name in self.names
         ]
 

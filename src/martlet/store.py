@@ -243,28 +243,28 @@ class ModelStore:
         return str(found[0][0]) if found else None
 
     def _columns(self, name: str) -> list[str]:
-        found = self.con.execute(
-            "select column_name from information_schema.columns "
-            "where table_catalog = ? and table_schema = ? and table_name = ? "
-            "order by ordinal_position",
-            [self.database, self.schema, name],
-        ).fetchall()
+        """Return the columns of a relation, none when there is no such relation."""
+        return self._fields(name) if self._kind(name) else []
+
+    def _fields(self, name: str) -> list[str]:
+        # Of a relation that is there; information_schema.columns would list all of the database.
+        target = render(text(self._in_database(name)))
+        found = self.con.execute(f"select name from pragma_table_info({target})").fetchall()
         return [column for (column,) in found]
 
     def _make_table(self, name: str, columns: Mapping[str, str]) -> None:
         target = self._in_database(name)
         fields = ", ".join(f"{identifier(column)} {kind}" for column, kind in columns.items())
         self.con.execute(f"create table if not exists {target} ({fields})")
-        present = set(self._columns(name))
+        present = set(self._fields(name))
         for column, kind in columns.items():
             if column not in present:
                 self.con.execute(f"alter table {target} add column {identifier(column)} {kind}")
 
     def _insert_rows(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        columns = self._columns(name)
         query = f"select * from {self._in_database(name)} limit 0"
         schema = self.con.query(query).to_arrow_table().schema
-        wanted = [{column: row.get(column) for column in columns} for row in rows]
+        wanted = [{column: row.get(column) for column in schema.names} for row in rows]
         self._insert(name, pa.Table.from_pylist(wanted, schema=schema))
 
     def _insert(self, name: str, rows: pa.Table) -> None:
