@@ -49,6 +49,7 @@ METRICS = (
     "hit_rate_at_5",
     "hit_rate_at_10",
     "mean_reciprocal_rank",
+    "judged_basket_count",
 )
 
 _SHRINKAGES = (0.2, 0.5, 2.0, 8.0)
@@ -315,7 +316,13 @@ def predict_query(
 
 
 def evaluate_query(
-    tilt: Tilt, rows: str, items: str, pairs: str, max_basket_size: int, unseen: float
+    tilt: Tilt,
+    rows: str,
+    items: str,
+    pairs: str,
+    max_basket_size: int,
+    unseen: float,
+    most_baskets: int,
 ) -> str:
     """Return a query of `METRICS`: one item of each basket, to be told from the others.
 
@@ -334,13 +341,16 @@ def evaluate_query(
         Larger baskets are skipped.
     unseen : float
         Popularity of an item that training has not seen.
+    most_baskets : int
+        Of more baskets so many are judged, those with the lowest hash.
     """
     p = PREFIX
     return (
         f"with {p}whole as (select distinct basket, item from ({rows}) "
         "where basket is not null and item is not null), "
         f"{p}held as (select basket, arg_min(item, md5(basket::varchar || '|' || item)) as item "
-        f"from {p}whole group by basket having count(*) between 2 and {max_basket_size}), "
+        f"from {p}whole group by basket having count(*) between 2 and {max_basket_size} "
+        f"order by md5(basket::varchar) limit {most_baskets}), "
         f"{p}rows as (select whole.* from {p}whole as whole inner join {p}held as held "
         "on held.basket = whole.basket and held.item <> whole.item), "
         f"{_scored(tilt, items, pairs)}, "
@@ -369,6 +379,6 @@ def evaluate_query(
         "select round(avg(-ln(least(probability, 1))), 12) as log_loss, "
         "avg((rank <= 1)::int) as hit_rate_at_1, avg((rank <= 5)::int) as hit_rate_at_5, "
         "avg((rank <= 10)::int) as hit_rate_at_10, "
-        "round(avg(1e0 / rank), 12) as mean_reciprocal_rank "
+        "round(avg(1e0 / rank), 12) as mean_reciprocal_rank, count(*) as judged_basket_count "
         f"from {p}ranks"
     )

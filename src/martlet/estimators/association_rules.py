@@ -85,7 +85,7 @@ class AssociationRules(Estimator):
     model_type = "association_rules"
     task = "custom"
     metrics = METRICS
-    higher_is_better = frozenset(METRICS) - {"log_loss"}
+    higher_is_better = frozenset(METRICS) - {"log_loss", "judged_basket_count"}
     options = (
         *COMMON,
         Option("basket_col", None, "text"),
@@ -104,6 +104,7 @@ class AssociationRules(Estimator):
         Option("max_basket_size", 200, "integer", low=1),
         Option("max_neighbours", 200, "integer", low=1),
         Option("recent_days", None, "integer", low=1),
+        Option("max_judged_baskets", 5000, "integer", low=1),
         Option("data_split_method", "NO_SPLIT", "choice", ("NO_SPLIT", "SEQ", "CUSTOM")),
         Option("data_split_eval_fraction", 0.2, "number", low=0, high=1),
         Option("data_split_test_fraction", 0.0, "number", low=0, high=1),
@@ -339,6 +340,7 @@ def _functions(training: Training, tilt: Tilt, level: str, unseen: float) -> dic
         pairs,
         options["max_basket_size"],
         unseen,
+        options["max_judged_baskets"],
     )
     return {
         "predict": predict_query(tilt, columns, (types[0], types[1]), items, pairs),
@@ -361,6 +363,7 @@ def _baseline(
         "null::double as lift, null::double as weight where false)",
         options["max_basket_size"],
         _unseen(tables, level),
+        options["max_judged_baskets"],
     )
     values = con.execute(query).fetchall()[0]
     con.unregister("__martlet_items")

@@ -67,6 +67,8 @@ _ALONE = 2_000_000
 
 def threads(training: Training) -> Any:
     """Return a context in which scikit-learn takes one thread when the rows are few."""
+    # What is not loaded yet cannot be limited.
+    import sklearn.ensemble  # noqa: F401
     from threadpoolctl import threadpool_limits
 
     few = training.rows.get("train", 0) * training.encoding.width <= _ALONE
@@ -167,6 +169,11 @@ class TreeEstimator(Estimator):
             For the log.
         """
         encoding = training.encoding
+
+        def answer(points: Any) -> Any:
+            with threads(training):
+                return python(points)
+
         steps, scores = compile_trees(trees, encoding.numbers(), baselines, training.rows["train"])
         explanation = explain_trees(trees, encoding, baselines)
         if explanation is None:
@@ -198,7 +205,7 @@ class TreeEstimator(Estimator):
             functions,
             explanation=explanation,
             notices=notices,
-            python=python,
+            python=answer,
         )
 
 
