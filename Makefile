@@ -1,6 +1,6 @@
 # Everything a person or a machine does with Martlet. `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help build publish test test-long check lint format docs clean lock
+.PHONY: help build publish test test-long check lint format docs report clean lock
 
 # The first Python of 3.11 or newer on this machine; override with make PYTHON=...
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3 python; do \
@@ -39,6 +39,9 @@ format: $(BIN)/.installed-dev ## Put Python and SQL into the house style
 
 docs: $(BIN)/.installed ## One web page with every model, column and the lineage: target/static_index.html
 	$(BIN)/dbt docs generate --static
+
+report: $(BIN)/.installed-dev ## One web page on how the shop is doing, for its owner: martlet-report.html
+	$(BIN)/martlet report $(ARGS)
 
 clean: ## Remove what builds made; the environment and martlet.duckdb stay
 	rm -rf target logs build .martlet .pytest_cache .mypy_cache .ruff_cache .sqlfluff_cache

@@ -1,17 +1,30 @@
-"""``martlet report``: pictures of the built marts in one HTML file.
+"""``martlet report``: the built marts in one HTML file for the owner of the shop.
 
-A section is one module with a function ``section(con) -> Section``, which reads marts through an
-open read-only connection; it is listed in `SECTIONS`. What a section needs and does not find, it
-says (`martlet.report.parts.missing`). Charts are drawn as SVG when the file is written: it holds no
-script, needs no network and opens anywhere.
+A section is one module with a function ``section(marts) -> Section``, which reads marts through
+`martlet.report.reading.Marts`; it is listed in `SECTIONS`. What a section needs and does not find,
+it says (`martlet.report.parts.missing`). Charts are Altair charts drawn as SVG when the file is
+written, once for wide and once for narrow screens: the file holds no script, needs no network and
+opens, prints and follows a dark or light screen anywhere.
 """
 
 from __future__ import annotations
 
-#: Where each section lives, in the order of the page.
+#: Modules of `martlet.report.sections`, in the order of the page.
 SECTIONS: tuple[str, ...] = (
-    "martlet.report.segments",
-    "martlet.report.segment_scan",
-    "martlet.report.churn_calibration",
-    "martlet.report.model_health",
+    "sales",
+    "products",
+    "cohorts",
+    "segments",
+    "churn",
+    "lifetime_value",
+    "baskets",
+    "recommendations",
+    "trending",
+    "visits",
+    "carts",
+    "attribution",
+    "lookers",
+    "order_risk",
+    "data_quality",
+    "model_health",
 )

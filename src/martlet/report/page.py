@@ -4,34 +4,25 @@ from __future__ import annotations
 
 import html
 import importlib
-import re
 from collections.abc import Sequence
-from datetime import date, datetime
-from decimal import Decimal
+from datetime import UTC, datetime
+from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
 from martlet import __version__
 from martlet.errors import MartletError
 from martlet.report import SECTIONS
-from martlet.report.parts import Chart, Section, Table, Text
+from martlet.report.markup import Writer, anchor
+from martlet.report.parts import Finding, Section, Text
+from martlet.report.reading import Marts
+from martlet.report.words import day, listed
 
-__all__ = ["need_extra", "render_page", "write_report"]
+__all__ = ["first_things", "need_extra", "render_page", "write_report"]
 
-_STYLE = """
-:root { color-scheme: light; }
-body { font: 16px/1.5 system-ui, sans-serif; color: #222; max-width: 60rem; margin: 2rem auto;
-  padding: 0 1rem; }
-h1 { font-size: 1.6rem; margin-bottom: 0; } h2 { font-size: 1.25rem; margin-top: 2.5rem; }
-.question { color: #555; font-style: italic; margin-top: 0; }
-table { border-collapse: collapse; font-size: .875rem; margin: 1rem 0; }
-th, td { padding: .25rem .75rem; border-bottom: 1px solid #ddd; text-align: left; }
-td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
-figure { margin: 1rem 0; overflow-x: auto; } svg { max-width: 100%; height: auto; }
-nav a { margin-right: 1rem; } footer { color: #777; font-size: .8rem; margin-top: 3rem; }
-"""
+#: Findings at the top of the page, at most.
+FINDINGS = 5
 
 
 def need_extra() -> None:
@@ -64,7 +55,7 @@ def write_report(database: Path, output: Path) -> list[str]:
     Returns
     -------
     list of str
-        Titles of the sections.
+        Titles of the sections that have something to show.
 
     Raises
     ------
@@ -76,108 +67,118 @@ def write_report(database: Path, output: Path) -> list[str]:
         raise MartletError(f"There is no database at {database} yet: run `make build` first.")
     try:
         with duckdb.connect(str(database), read_only=True) as con:
-            sections = [importlib.import_module(name).section(con) for name in SECTIONS]
+            marts = Marts(con)
+            sections = [_section(name, marts) for name in SECTIONS]
     except duckdb.Error as error:
         raise MartletError(f"{database} cannot be read: {error}") from error
-    page = render_page(sections, database.name, datetime.now().astimezone())
+    page = render_page(sections, marts, database.name, datetime.now(UTC))
     try:
         unfinished = output.with_name(output.name + ".part")
         unfinished.write_text(page, encoding="utf-8")
         unfinished.replace(output)
     except OSError as error:
         raise MartletError(f"{output} cannot be written: {error.strerror}.") from error
-    return [section.title for section in sections]
+    return [section.title for section in sections if not section.is_missing]
 
 
-def render_page(sections: Sequence[Section], source: str, written_at: datetime) -> str:
+def _section(name: str, marts: Marts) -> Section:
+    module = importlib.import_module(f"martlet.report.sections.{name}")
+    try:
+        section: Section = module.section(marts)
+    except (duckdb.BinderException, duckdb.CatalogException) as error:
+        # A mart of another build lacks a column or a neighbour: one section is lost, not the page.
+        lost = str(error).splitlines()[0]
+        said = f"This part needs marts of this version of Martlet: build them first. ({lost})"
+        return Section(module.TITLE, module.QUESTION, (Text(said),), is_missing=True)
+    return section
+
+
+def first_things(sections: Sequence[Section]) -> list[tuple[Finding, Section]]:
+    """Return what to look at first: the findings with most at stake, one a section.
+
+    Parameters
+    ----------
+    sections : sequence of Section
+        Of the page.
+    """
+    best = [
+        (max(section.findings, key=lambda finding: finding.stake), section)
+        for section in sections
+        if section.findings
+    ]
+    return sorted(best, key=lambda pair: -pair[0].stake)[:FINDINGS]
+
+
+def render_page(
+    sections: Sequence[Section], marts: Marts, source: str, written_at: datetime
+) -> str:
     """Return the whole page.
 
     Parameters
     ----------
     sections : sequence of Section
+        Of the page.
+    marts : Marts
+        What they were read from.
     source : str
         Name of the database.
     written_at : datetime
-        For the last line.
+        When it was read (UTC).
     """
-    links = " ".join(
-        f'<a href="#{_anchor(item.title)}">{html.escape(item.title)}</a>' for item in sections
-    )
-    body = "\n".join(_section(item) for item in sections)
-    moment = written_at.strftime("%Y-%m-%d %H:%M %Z").strip()
+    writer = Writer(marts.currency)
+    body = "\n".join(writer.section(item) for item in sections)
+    style = files("martlet.report").joinpath("page.css").read_text(encoding="utf-8")
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>Martlet report</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
-        f"<h1>Martlet report</h1>\n<nav>{links}</nav>\n{body}\n"
-        f"<footer>From {html.escape(source)}, written {html.escape(moment)} "
-        f"by Martlet {html.escape(__version__)}.</footer>\n</body>\n</html>\n"
+        # Nothing may be loaded or run, whatever a text of the shop holds.
+        '<meta http-equiv="Content-Security-Policy" '
+        "content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">\n"
+        '<link rel="icon" href="data:,">\n'
+        f"<title>Shop report, {day(marts.as_of_date)}</title>\n<style>{style}</style>\n</head>\n"
+        '<body>\n<a class="skip" href="#content">Skip to the content</a>\n<div class="page">\n'
+        f"<header>\n<h1>How the shop is doing</h1>\n{_meta(marts)}</header>\n"
+        f'<main id="content" tabindex="-1">\n{_first(sections)}\n{_nav(sections)}\n{body}\n'
+        f"</main>\n<footer><p>From {html.escape(source)}, written {_moment(written_at)} by Martlet "
+        f"{html.escape(__version__)}. E-mail and IP addresses are not in this file; a looker is "
+        "named by the keyed hash of its address.</p></footer>\n</div>\n</body>\n</html>\n"
     )
 
 
-def _anchor(title: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
+def _moment(value: datetime) -> str:
+    return f"{day(value)}, {value:%H:%M} UTC"
 
 
-def _section(section: Section) -> str:
-    parts = "\n".join(_part(part) for part in section.parts)
+def _meta(marts: Marts) -> str:
+    built = f" Built {_moment(marts.built_at)}." if marts.built_at else ""
+    amounts = f" Amounts in {marts.currency}." if marts.currency else ""
     return (
-        f'<section id="{_anchor(section.title)}">\n<h2>{html.escape(section.title)}</h2>\n'
-        f'<p class="question">{html.escape(section.question)}</p>\n{parts}\n</section>'
+        f'<p class="meta">Told as of {day(marts.as_of_date)}: what happened before that day.'
+        f"{built}{html.escape(amounts)}</p>\n"
     )
 
 
-def _part(part: Text | Table | Chart) -> str:
-    if isinstance(part, Text):
-        return f"<p>{html.escape(part.text)}</p>"
-    if isinstance(part, Table):
-        return _table(part)
+def _first(sections: Sequence[Section]) -> str:
+    found = first_things(sections)
+    items = "\n".join(
+        f"<li>{html.escape(finding.text)} "
+        f'<a href="#{anchor(section.title)}">{html.escape(section.title)}</a></li>'
+        for finding, section in found
+    )
+    inner = f"<ol>\n{items}\n</ol>" if items else "<p>The marts hold nothing to tell of yet.</p>"
+    absent = [section.title.lower() for section in sections if section.is_missing]
+    if absent:
+        inner += f'\n<p class="meta">Nothing to show on: {html.escape(listed(absent))}.</p>'
     return (
-        f'<figure role="img" aria-label="{html.escape(part.description)}">{_svg(part.chart)}'
-        "</figure>"
+        '<div class="first" role="region" aria-labelledby="first-title">\n'
+        f'<h2 id="first-title">What to look at first</h2>\n{inner}\n</div>'
     )
 
 
-def _svg(chart: Any) -> str:
-    import vl_convert
-
-    # The converter escapes every text of the chart.
-    drawn = str(vl_convert.vegalite_to_svg(chart.to_json()))
-    return drawn[drawn.index("<svg") :]
-
-
-def _table(table: Table) -> str:
-    numeric = [
-        all(_is_number(row[place]) for row in table.rows if row[place] is not None)
-        for place in range(len(table.columns))
-    ]
-
-    def cell(tag: str, value: Any, number: bool) -> str:
-        mark = ' class="number"' if number else ""
-        return f"<{tag}{mark}>{html.escape(_shown(value))}</{tag}>"
-
-    head = "".join(cell("th", name, numeric[i]) for i, name in enumerate(table.columns))
-    rows = "\n".join(
-        "<tr>" + "".join(cell("td", value, numeric[i]) for i, value in enumerate(row)) + "</tr>"
-        for row in table.rows
+def _nav(sections: Sequence[Section]) -> str:
+    items = "\n".join(
+        ('<li class="absent">' if item.is_missing else "<li>")
+        + f'<a href="#{anchor(item.title)}">{html.escape(item.title)}</a></li>'
+        for item in sections
     )
-    return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>"
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, float | Decimal):
-        number = float(value)
-        return f"{number:,.0f}" if abs(number) >= 1000 else f"{number:.3g}"
-    if isinstance(value, date):
-        return value.isoformat()
-    return str(value)
+    return f'<nav aria-label="Sections">\n<ul>\n{items}\n</ul>\n</nav>'

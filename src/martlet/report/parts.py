@@ -1,15 +1,18 @@
-"""What a section is made of: text, tables and charts."""
+"""What a section is made of: text, tables, charts and findings."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
-import duckdb
+__all__ = [
+    "Chart", "Column", "Details", "Finding", "Kind", "Part", "Section", "Table", "Text", "missing",
+]  # fmt: skip
 
-__all__ = ["Chart", "Section", "Table", "Text", "missing", "read"]
+#: How the values of a column are shown.
+Kind = Literal["text", "count", "number", "money", "share", "date"]
+Column = tuple[str, Kind]
 
 
 @dataclass(frozen=True)
@@ -25,22 +28,64 @@ class Table:
 
     Attributes
     ----------
+    caption
+        What it holds.
     columns
-        Headings.
+        Heading and kind of each column.
     rows
-        Values as they are to be shown; numbers are aligned to the right.
+        Raw values; None is shown as a dash.
     """
 
-    columns: Sequence[str]
+    caption: str
+    columns: Sequence[Column]
     rows: Sequence[Sequence[Any]]
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart: an Altair chart, and what it shows in a sentence for those who cannot see it."""
+    """A chart.
 
-    chart: Any
+    Attributes
+    ----------
+    title
+        Shown above it.
+    description
+        What is to be seen, in words and figures, for those who cannot see it.
+    draw
+        Returns the Altair chart for a width of so many pixels.
+    """
+
+    title: str
     description: str
+    draw: Callable[[int], Any]
+
+
+@dataclass(frozen=True)
+class Details:
+    """Parts that are folded away under a summary."""
+
+    summary: str
+    parts: Sequence[Text | Table | Chart]
+
+
+Part = Text | Table | Chart | Details
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something the owner should know first.
+
+    Attributes
+    ----------
+    text
+        One or two sentences in plain words.
+    stake
+        About which share of a year's revenue, orders or data it concerns, 0 to 1: what findings
+        are ranked by.
+    """
+
+    text: str
+    stake: float
 
 
 @dataclass(frozen=True)
@@ -55,51 +100,44 @@ class Section:
         What it answers.
     parts
         In their order.
+    reads
+        Names of the marts it is made of.
+    docs
+        File name of the page in ``docs/`` that tells how they are made.
+    findings
+        Candidates for the top of the report.
+    is_missing
+        Whether there is nothing to show.
     """
 
     title: str
     question: str
-    parts: Sequence[Text | Table | Chart] = field(default_factory=tuple)
-
-
-def read(con: duckdb.DuckDBPyConnection, relation: str, query: str) -> list[dict[str, Any]] | None:
-    """Return the rows of a query, None when the relation it reads is not there.
-
-    Decimals become floats, which charts can hold.
-
-    Parameters
-    ----------
-    con : duckdb.DuckDBPyConnection
-        Of the built database.
-    relation : str
-        ``schema.name`` of what the query needs.
-    query : str
-        The query.
-    """
-    schema, name = relation.split(".")
-    present = con.execute(
-        "select count(*) from information_schema.tables where table_schema = ? and table_name = ?",
-        [schema, name],
-    ).fetchall()[0][0]
-    if not present:
-        return None
-    found = con.query(query)
-    return [
-        {
-            name: float(value) if isinstance(value, Decimal) else value
-            for name, value in zip(found.columns, row, strict=True)
-        }
-        for row in found.fetchall()
-    ]
+    parts: Sequence[Part] = field(default_factory=tuple)
+    reads: Sequence[str] = ()
+    docs: str = ""
+    findings: Sequence[Finding] = ()
+    is_missing: bool = False
 
 
 def missing(
-    title: str, question: str, rows: Sequence[Mapping[str, Any]] | None, name: str
+    title: str, question: str, rows: Sequence[Any] | None, mart: str, docs: str = ""
 ) -> Section:
-    """Return a section that says why it is empty."""
+    """Return a section that says why it is empty.
+
+    Parameters
+    ----------
+    title, question : str
+        Of the section.
+    rows : sequence or None
+        What was read: None when the mart is not there.
+    mart : str
+        Name of the mart.
+    docs : str
+        Page in ``docs/``.
+    """
     why = (
-        f"{name} is not in this database: build it first."
+        f"marts.{mart} is not in this warehouse, so there is nothing to show here."
         if rows is None
-        else f"{name} is empty: there was too little data to learn from."
+        else f"marts.{mart} is empty: the shop delivers no such data, or too little to learn from."
     )
-    return Section(title, question, (Text(why),))
+    return Section(title, question, (Text(why),), (mart,), docs, is_missing=True)
