@@ -7,13 +7,13 @@ is not there is left out.
 Explicit: MovieLens-100K, 5 folds of a shuffle with seed 0, mean RMSE and MAE over the folds,
 no rounding or clipping. Implicit: MovieLens-1M in the leave-one-out form of He et al. (2017): the
 held-out item among its 99 given negatives (as a set; ties count by mean rank), HR@10 and NDCG@10.
-Item similarity: the last fifth of the purchases by time judges, the fifth before it chooses; a
-user's last purchase has the latest time, as these sets give an order and no time. NDCG@10 and hit
-rate of ten products over at most 1,000 users, repeats allowed; popularity and personal frequency
-beside. Scoring: the ten best unseen items in SQL for 1,000 users x 10,000 items x 64 factors of
-random vectors, compared with NumPy cell by cell; CPU seconds are of the query alone.
-Fits are the package's own, the low-code layer included; CPU seconds (user and system) are of the
-fit with reading the rows.
+Next basket: Ta-Feng, every basket but the last is known. Item similarity: the last fifth of the
+purchases by time judges, the fifth before it chooses; a user's last purchase has the latest time,
+as these sets give an order and no time. NDCG@10 and hit rate of ten products over at most 1,000
+users, repeats allowed; popularity and personal frequency beside. Scoring: the ten best unseen
+items in SQL for 1,000 users x 10,000 items x 64 factors of random vectors, compared with NumPy
+cell by cell; CPU seconds are of the query alone. Fits are the package's own, the low-code layer
+included; CPU seconds (user and system) are of the fit with reading the rows.
 """
 
 from __future__ import annotations
@@ -159,11 +159,50 @@ def similarity(data: Path) -> None:
         used = time.process_time() - begun
         found = con.execute(
             "select recommender, ndcg_at_10, hit_rate_at_10, coverage, judged_user_count "
-            "from shop__evaluation order by ndcg_at_10 desc"
+            "from shop__evaluation where target = 'all' and split = 'judged' order by 2 desc"
         ).fetchall()
         print(f"{name}: NDCG@10, hit rate, coverage ({found[0][-1]} users, {used:.1f} CPU seconds)")
         for recommender, gain, hit, coverage, _ in found:
             print(f"  {recommender:20} {gain:.4f} {hit:.4f} {coverage:.3f}")
+
+
+def next_basket(data: Path) -> None:
+    """Print how much of the last basket is told from the ones before, repeats and new items alike.
+
+    The protocol of Li et al. (2023): every basket but the last is known, ten items are named. The
+    weights are chosen on earlier baskets; the users judged are those with an even number.
+    """
+    folder = data / "tafeng_nbr"
+    con = duckdb.connect(config={"threads": 2})
+    con.execute(
+        "create table history as select user_id, item_id, timestamp '2026-01-01' - interval "
+        "(max(basket_no) over (partition by user_id) - basket_no) day as bought_at "
+        f"from '{folder}/history.parquet'"
+    )
+    con.execute(f"create table wanted as select distinct * from '{folder}/future_dev.parquet'")
+    config = {
+        "model_type": "item_similarity", "user_col": "user_id", "item_col": "item_id",
+        "time_col": "bought_at", "predicts": "NEXT_ORDER", "similarity_type": "COSINE",
+        "max_judged_users": 4000,
+    }  # fmt: skip
+    begun = time.process_time()
+    fit_model(con, ModelSpec("basket", "select * from history", config))
+    used = time.process_time() - begun
+    con.execute("create table asked as from history where user_id in (select user_id from wanted)")
+    con.execute("create table named as from basket_recommend('asked', n := 10)")
+    users, recall, gain, hit = con.execute(
+        "with found as (select w.user_id, count(*) as size, count(n.rank) as hits, "
+        "coalesce(sum(1 / log2(n.rank + 1)), 0) as gain from wanted as w "
+        "left join named as n on n.user_id = w.user_id and n.item_id = w.item_id group by 1) "
+        "select count(*), avg(hits / size), avg(gain / (select sum(1 / log2(place + 1)) "
+        "from range(1, 11) as r(place) where place <= size)), avg((hits > 0)::int) from found"
+    ).fetchall()[0]
+    kind = con.execute("select any_value(shipped_kind) from basket__evaluation").fetchall()[0][0]
+    print(
+        f"Ta-Feng, the last basket of {users:,} users: recall@10 {recall:.4f}, NDCG@10 {gain:.4f}, "
+        f"hit rate {hit:.4f} ({kind} shipped, {used:.1f} CPU seconds of the fit)"
+    )
+    print("  measured elsewhere, recall@10: TIFU-KNN .1300, UP-CF@r .1269, most frequent .1351")
 
 
 def scoring(user_count: int, item_count: int) -> None:
@@ -226,6 +265,7 @@ def main() -> None:
         implicit(given.data)
     if (given.data / "amazon_toys_5core").is_dir() and (given.data / "tafeng_nbr").is_dir():
         similarity(given.data)
+        next_basket(given.data)
     scoring(given.users, given.items)
 
 
