@@ -9,16 +9,13 @@ import yaml
 
 from support import PROJECT
 
-__all__ = ["HAS_TRENDS", "HOSTILE", "create_marts", "fill_marts"]
+__all__ = ["HOSTILE", "create_marts", "fill_marts"]
 
 #: Markup, quotes, an emoji, NUL, a mark that turns text round, addresses, and a megabyte.
 HOSTILE = (
     "<script>alert('1')</script> & \"quoted\" \N{PARTY POPPER}\0\u202e ann@example.com 203.0.113.7 "
     "2001:db8::17 ]]> </svg> {{ 1 }} " + "x" * 1_000_000
 )
-
-#: The report is ready for this mart before the mart is.
-HAS_TRENDS = (PROJECT / "models" / "marts" / "products" / "fct_trending_products.yml").is_file()
 
 _TYPES = {"string": "varchar", "string[]": "varchar[]"}
 
@@ -41,8 +38,7 @@ def fill_marts(path: Path) -> None:
     with duckdb.connect(str(path)) as con:
         con.execute("set variable hostile = ?", [HOSTILE])
         for table, query in _ROWS.items():
-            if table != "fct_trending_products" or HAS_TRENDS:
-                con.execute(f"insert into marts.{table} by name {query}")
+            con.execute(f"insert into marts.{table} by name {query}")
 
 
 _BAD = "getvariable('hostile')"
@@ -141,6 +137,14 @@ _ROWS = {
             date '2026-06-01' as session_date, 1 + n % 5 as funnel_step, n = 9 as is_bot,
             false as is_quarantined, n as revenue_amount
         from range(50) as r(n)
+    """,
+    "fct_intent_snapshots": """
+        select 'S' || (n // 2) as session_id, 'event' as moment_kind, 1 + n % 2 as moment_number,
+            date '2026-06-02' as as_of_date, 0.1 + 0.2 * (n % 2) as buy_probability,
+            0.5 as leave_probability, n % 8 = 1 as has_bought, 4 as value_now_amount,
+            case when n % 4 = 1 then 'intervene' else 'wait' end as decision,
+            n % 4 = 1 as is_moment_to_intervene, n = 1 as is_holdout
+        from range(40) as r(n)
     """,
     "fct_carts": """
         select case when n % 2 = 0 then 'abandoned_7d' else 'bought' end as cart_state,

@@ -22,6 +22,7 @@ SECTIONS: tuple[str, ...] = (
     "trending",
     "visits",
     "carts",
+    "intent",
     "attribution",
     "lookers",
     "order_risk",
