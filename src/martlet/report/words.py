@@ -7,7 +7,22 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-__all__ = ["count", "day", "listed", "money", "month", "number", "plural", "share", "short", "show"]
+__all__ = [
+    "NAME",
+    "count",
+    "day",
+    "listed",
+    "money",
+    "month",
+    "number",
+    "plural",
+    "share",
+    "short",
+    "show",
+]
+
+#: Longest name within a sentence.
+NAME = 60
 
 _SIGNS = {
     "EUR": "€", "GBP": "£", "USD": "$", "JPY": "¥", "INR": "₹", "KRW": "₩", "ILS": "₪", "UAH": "₴",

@@ -7,7 +7,7 @@ from typing import Any
 from martlet.report.drawing import NARROW, data, names
 from martlet.report.parts import Chart, Column, Finding, Section, Table, Text, missing
 from martlet.report.reading import Marts
-from martlet.report.words import count, number, share
+from martlet.report.words import NAME, count, number, share, short
 
 __all__ = ["QUESTION", "TITLE", "section"]
 
@@ -37,8 +37,9 @@ def section(marts: Marts) -> Section:
         return missing(TITLE, QUESTION, rows, "fct_basket_rules", "baskets.md")
     rows = _once([row for row in rows if row["is_sure"]] or rows)
     first = rows[0]
+    one, other = (short(first[key], NAME) for key in ("antecedent_names", "consequent_name"))
     said = (
-        f"Whoever buys {first['antecedent_names']} also buys {first['consequent_name']} in "
+        f"Whoever buys {one} also buys {other} in "
         f"{share(first['confidence'])} of the baskets, {number(first['lift'])} times as often as "
         f"others (surely at least {number(first['lift_lower'] or 0)} times). "
         f"{count(first['significant'] or 0)} of {count(first['rules'])} product rules are more "
@@ -52,7 +53,7 @@ def section(marts: Marts) -> Section:
         table,
     )
     text = (
-        f"Show {first['consequent_name']} beside {first['antecedent_names']}: bought together "
+        f"Show {other} beside {one}: bought together "
         f"{number(first['lift'])} times as often as by chance."
     )
     stake = (first["attached_revenue"] or 0) / marts.yearly_revenue

@@ -7,7 +7,7 @@ from typing import Any
 from martlet.report.drawing import NARROW, PALETTE, data, names
 from martlet.report.parts import Chart, Column, Details, Finding, Section, Table, Text, missing
 from martlet.report.reading import Marts
-from martlet.report.words import listed, plural, share
+from martlet.report.words import NAME, listed, plural, share, short
 
 __all__ = ["QUESTION", "TITLE", "section"]
 
@@ -40,9 +40,9 @@ def section(marts: Marts) -> Section:
     top = rows[0]
     together = sum(row["revenue"] for row in rows) / top["all_revenue"]
     said = (
-        f"“{top['name']}” brought most: {marts.money(top['revenue'])} after returns so far, "
-        f"{share(top['revenue'] / top['all_revenue'])} of everything. The {len(rows)} products "
-        f"shown bring {share(together)}."
+        f"“{short(top['name'], NAME)}” brought most: {marts.money(top['revenue'])} after "
+        f"returns so far, {share(top['revenue'] / top['all_revenue'])} of everything. The "
+        f"{len(rows)} products shown bring {share(together)}."
     )
     gone = [row for row in rows if row["on_hand_quantity"] == 0 and row["is_active"] is not False]
     findings = []
@@ -50,8 +50,8 @@ def section(marts: Marts) -> Section:
         stake = sum(row["revenue"] for row in gone) / top["all_revenue"]
         text = (
             f"{plural(len(gone), 'best seller is', 'best sellers are')} sold out: "
-            f"{listed([row['name'] for row in gone[:3]])}. Together they brought {share(stake)} of "
-            "the revenue so far."
+            f"{listed([short(row['name'], NAME) for row in gone[:3]])}. "
+            f"Together they brought {share(stake)} of the revenue so far."
         )
         findings.append(Finding(text, stake))
         said += " " + text

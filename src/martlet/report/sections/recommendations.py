@@ -7,7 +7,7 @@ from typing import Any
 from martlet.report.drawing import NARROW, PALETTE, data
 from martlet.report.parts import Chart, Column, Finding, Part, Section, Table, Text, missing
 from martlet.report.reading import Marts
-from martlet.report.words import count, plural, share
+from martlet.report.words import NAME, count, plural, share, short
 
 __all__ = ["QUESTION", "TITLE", "section"]
 
@@ -54,7 +54,8 @@ def section(marts: Marts) -> Section:
     )
     lists: dict[str, list[str]] = {}
     for row in rows:
-        what = f"{row['product_name'] or row['product_id']} ({row['recommendation_kind']})"
+        name = short(row["product_name"] or row["product_id"], NAME)
+        what = f"{name} ({row['recommendation_kind']})"
         why = f": {row['reason_sentence']}" if row["reason_sentence"] else ""
         lists.setdefault(row["customer_id"], []).append(what + why)
     body = [(customer, *(texts + [None] * 3)[:3]) for customer, texts in lists.items()]

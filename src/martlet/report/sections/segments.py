@@ -8,7 +8,7 @@ from martlet.report.drawing import NARROW, data
 from martlet.report.parts import Chart, Column, Finding, Part, Section, Table, Text, missing
 from martlet.report.reading import Marts
 from martlet.report.sections.segment_scan import scan_details
-from martlet.report.words import count, share
+from martlet.report.words import NAME, count, share, short
 
 __all__ = ["QUESTION", "TITLE", "section"]
 
@@ -36,8 +36,8 @@ def section(marts: Marts) -> Section:
         return missing(TITLE, QUESTION, rows, "fct_segment_profiles", "segments.md")
     first = rows[0]
     who = (
-        f"“{first['segment_name']}” are {share(first['customer_share'])} of the customers and "
-        f"brought {share(first['revenue_share'] or 0)} of the revenue so far"
+        f"“{short(first['segment_name'], NAME)}” are {share(first['customer_share'])} of the "
+        f"customers and brought {share(first['revenue_share'] or 0)} of the revenue so far"
     )
     said = (
         f"{who}. A bubble is a segment: further right, it ordered lately; further up, it orders "

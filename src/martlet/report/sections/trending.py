@@ -7,7 +7,7 @@ from typing import Any
 from martlet.report.drawing import NARROW, PALETTE, data, names
 from martlet.report.parts import Chart, Column, Finding, Part, Section, Table, Text, missing
 from martlet.report.reading import Marts
-from martlet.report.words import listed, number, plural, share
+from martlet.report.words import NAME, listed, number, plural, share, short
 
 __all__ = ["QUESTION", "TITLE", "section"]
 
@@ -38,7 +38,8 @@ def section(marts: Marts) -> Section:
     if trending:
         many = plural(rows[0]["trending"], "product sells", "products sell")
         text = (
-            f"{many} surely more than before: {listed([row['name'] for row in trending[:3]])}. "
+            f"{many} surely more than before: "
+            f"{listed([short(row['name'], NAME) for row in trending[:3]])}. "
             "Look to their stock."
         )
         findings = [Finding(text, min(0.3, rows[0]["trending"] / rows[0]["products"]))]

@@ -8,7 +8,7 @@ from typing import Any
 from martlet.report.drawing import NARROW, data
 from martlet.report.parts import Chart, Column, Finding, Part, Section, Table, Text, missing
 from martlet.report.reading import Marts
-from martlet.report.words import count, day, plural, share
+from martlet.report.words import NAME, count, day, plural, share, short
 
 __all__ = ["QUESTION", "TITLE", "section"]
 
@@ -45,7 +45,7 @@ def section(marts: Marts) -> Section:
     said, findings = _words(rows, steps, marts)
     body = [
         (
-            row["channel_group"].replace("_", " "), row["visits"], row["step_5"],
+            short(row["channel_group"], NAME).replace("_", " "), row["visits"], row["step_5"],
             row["step_5"] / row["visits"], row["revenue"], (row["revenue"] or 0) / row["visits"],
         )
         for row in rows
@@ -84,9 +84,11 @@ def _words(rows: list[dict[str, Any]], steps: list[int], marts: Marts) -> tuple[
         good, bad = (row["step_5"] / row["visits"] for row in (best, least))
         error = (mean * (1 - mean) * (1 / best["visits"] + 1 / least["visits"])) ** 0.5
         if good - bad > 3 * error:
+            most, fewest = (
+                short(row["channel_group"], NAME).replace("_", " ") for row in (best, least)
+            )
             text = (
-                f"Visits from {best['channel_group'].replace('_', ' ')} buy most often "
-                f"({share(good)}), those from {least['channel_group'].replace('_', ' ')} least "
+                f"Visits from {most} buy most often ({share(good)}), those from {fewest} least "
                 f"({share(bad)})."
             )
             said += " " + text
