@@ -134,6 +134,7 @@ def write_version(
     functions["validate_data_skew"] = [skew_function(base["features"], kept)]
     store.add_parts(version, parts)
     store.create_functions(functions, version)
+    made = {name: list(texts) for name, texts in functions.items()}
     metrics = _judge_alone(store, version, functions, judged)
     if fitted.metrics:
         metrics |= fitted.metrics
@@ -173,7 +174,9 @@ def write_version(
         "notices": notices,
     }
     store.add_version(row, functions)
-    store.create_functions(functions, version)
+    # Judging has put its answers into some of them; to make all again takes as long as some fits.
+    changed = {name: texts for name, texts in functions.items() if texts != made.get(name)}
+    store.create_functions(changed, version)
     con.execute(f"drop view {judged}")
     listed = ", ".join(
         f"{name} {value:.4g}" for name, value in metrics.items() if value is not None
