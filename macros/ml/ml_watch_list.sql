@@ -101,6 +101,19 @@
             'scores': 'ml_next_basket__predictions', 'score': 'score',
         },
         {
+            'model': 'ml_propensity__factors_fit', 'title': 'tastes of customers', 'metric': 'average_rank',
+            'is_lower_better': true,
+            'rows': 'ml_propensity__factors_training_set', 'ignored_inputs': ['customer_id'],
+        },
+        {
+            'model': 'ml_propensity__fit', 'title': 'pairs of customer and product', 'metric': 'log_loss',
+            'is_lower_better': true,
+            'rows': 'ftr_customer_products__propensity', 'rows_where': "cutoff_role = 'current'",
+            'extra_columns': {'is_test': 'cast(null as boolean)', 'kept_share': 'cast(null as double)'},
+            'ignored_inputs': ['customer_id', 'product_id', 'cutoff_role', 'candidate_source', 'is_test', 'kept_share'],
+            'scores': 'ml_propensity__predictions', 'score': 'purchase_probability', 'is_probability': true,
+        },
+        {
             'model': 'ml_recommendations__fit', 'title': 'recommendations', 'metric': 'ndcg_at_10', 'is_lower_better': false,
             'rows': 'ml_recommendations__training_set', 'latest_by': 'basket_at', 'latest_days': 90,
             'ignored_inputs': ['customer_id', 'basket_at'],

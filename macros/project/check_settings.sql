@@ -45,6 +45,8 @@
         'martlet_basket_max_items': ['whole_number', 2, 1000000],
         'martlet_basket_suggestions': ['whole_number', 1, 10],
         'martlet_recommendations': ['whole_number', 1, 100],
+        'martlet_propensity_days': ['whole_number', 1, 365],
+        'martlet_propensity_candidates': ['whole_number', 1, 1000],
         'martlet_sequence_max_gap': ['whole_number', 1, 1000],
         'martlet_sequence_decay': ['number', 0, 1],
         'martlet_sequence_min_customers': ['whole_number', 1, 1000000000],

@@ -1,0 +1,12 @@
+{# The sum of the products of two lists of numbers of one length; NULL when either is. #}
+{% macro inner_product(first, second) -%}
+    {{ return(adapter.dispatch('inner_product', 'martlet')(first, second)) }}
+{%- endmacro %}
+
+{% macro default__inner_product(first, second) -%}
+    list_inner_product({{ first }}, {{ second }})
+{%- endmacro %}
+
+{% macro spark__inner_product(first, second) -%}
+    aggregate(zip_with({{ first }}, {{ second }}, (x, y) -> x * y), cast(0 as double), (a, x) -> a + x)
+{%- endmacro %}
