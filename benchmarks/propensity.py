@@ -1,4 +1,4 @@
-"""Measure the pair classifier on Ta-Feng: which candidate is in the next basket of a customer?
+"""Measure the pair classifier on Ta-Feng: which candidates the next basket of a customer holds.
 
 ``python benchmarks/propensity.py --data DIR`` reads DIR/tafeng_nbr (history and the last basket of
 the users with an even number). Trained on the last basket of everybody's history, from what was
@@ -70,11 +70,9 @@ def candidates(con: duckdb.DuckDBPyConnection, name: str, history: str) -> None:
             np.put_along_axis(wanted, best, True, axis=1)
         row, item = np.nonzero(wanted)
         parts.append((chosen[row], item, mf[row, item], knn[row, item]))
-    user, item, mf_score, knn_score = (
-        np.concatenate(column) for column in zip(*parts, strict=True)
-    )
+    user, item, *scores = (np.concatenate(column) for column in zip(*parts, strict=True))
     ids = [np.asarray(names, dtype=np.int64) for names in (found.users, found.items)]
-    table = pa.table({"u": ids[0][user], "i": ids[1][item], "mf": mf_score, "knn": knn_score})
+    table = pa.table({"u": ids[0][user], "i": ids[1][item], "mf": scores[0], "knn": scores[1]})
     con.register("made", table)
     con.execute(f"create or replace table {name}_candidates as from made")
     con.unregister("made")
@@ -170,7 +168,7 @@ def main() -> None:
         f"pair classifier ({used:.0f} CPU seconds)": "p",
         "frequency, ties by popularity": "bought + popularity * 0.99",
         "frequency + 1.5 x popularity": "bought + 1.5 * popularity",
-        "latest purchase, ties by popularity": "coalesce(1.0 / (1 + recency), 0) + popularity / 100",
+        "latest purchase, ties by popularity": "coalesce(1 / (1 + recency), 0) + popularity / 100",
         "factorization": "mf", "cosine": "knn", "popularity": "popularity",
     }  # fmt: skip
     print("recall@10, NDCG@10, ROC AUC, average precision")

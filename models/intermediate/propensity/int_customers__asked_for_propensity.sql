@@ -63,8 +63,9 @@ asked as (
         cast({{ days_between('histories.last_order_date', 'known.as_of_date') }} as integer)
             as customer_recency_days,
         cast(histories.order_day_count as integer) as order_day_count,
-        cast({{ days_between('histories.first_order_date', 'histories.last_order_date') }} as double)
-        / nullif(histories.order_day_count - 1, 0) as customer_gap_days,
+        cast({{ days_between(
+            'histories.first_order_date', 'histories.last_order_date'
+        ) }} as double) / nullif(histories.order_day_count - 1, 0) as customer_gap_days,
         cast(histories.product_count as integer) as product_count,
         histories.repeat_product_share,
         histories.mean_unit_amount,

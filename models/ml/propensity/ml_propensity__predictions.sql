@@ -42,8 +42,9 @@ scored as (
     cross join versions
 ),
 
--- Only a share of the pairs that were not bought taught: each stands for one over that share, so the
--- odds are so much lower (King and Zeng 2001, "Logistic regression in rare events data", section 4.1).
+-- Only a share of the pairs that were not bought taught: each stands for one over that share, so
+-- the odds are so much lower (King and Zeng 2001, "Logistic regression in rare events data",
+-- section 4.1).
 predictions as (
     select
         scored.customer_id,
