@@ -85,7 +85,8 @@ bought as (
         customer_number,
         product_number,
         purchase_day_count,
-        recency_weight / sum(recency_weight) over (partition by customer_number) as recency_share,
+        recency_weight / round(sum(recency_weight) over (partition by customer_number), 9)
+            as recency_share,
         row_number() over (
             partition by customer_number
             order by later_order_day_count, purchase_day_count desc, product_number

@@ -20,8 +20,8 @@ days as (
         orders.customer_id,
         order_items.product_id,
         orders.order_date as purchase_date,
-        cast(sum(order_items.quantity) as double) as quantity,
-        cast(sum(order_items.goods_amount) as double) as spend_amount
+        sum(order_items.quantity) as quantity,
+        sum(order_items.goods_amount) as spend_amount
     from orders
     inner join order_items on orders.order_id = order_items.order_id
     inner join cutoffs
@@ -54,8 +54,8 @@ purchased as (
         min(purchase_date) as first_purchase_date,
         max(purchase_date) as last_purchase_date,
         cast(min(later_order_day_count) as integer) as later_order_day_count,
-        sum(quantity) as quantity,
-        sum(spend_amount) as spend_amount
+        cast(sum(quantity) as bigint) as quantity,
+        cast(sum(spend_amount) as decimal(18, 4)) as spend_amount
     from aged
     group by as_of_date, customer_id, product_id
 )

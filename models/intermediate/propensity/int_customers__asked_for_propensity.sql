@@ -38,7 +38,7 @@ histories as (
         max(later_order_day_count) + 1 as order_day_count,
         cast(count(case when purchase_day_count > 1 then 1 end) as double) / count(*)
             as repeat_product_share,
-        sum(spend_amount) / nullif(sum(quantity), 0) as mean_unit_amount,
+        cast(sum(spend_amount) as double) / nullif(sum(quantity), 0) as mean_unit_amount,
         cast(sum(purchase_day_count) as double) as line_count
     from purchased
     group by as_of_date, customer_id

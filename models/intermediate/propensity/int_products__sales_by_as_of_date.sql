@@ -29,10 +29,11 @@ gaps as (
         count(*) as customer_count,
         count(case when purchase_day_count > 1 then 1 end) as repeat_customer_count,
         min(first_purchase_date) as first_sold_date,
-        avg(
+        -- Rounded, because the last digit of a sum depends on the order of the rows.
+        round(avg(
             cast({{ days_between('first_purchase_date', 'last_purchase_date') }} as double)
             / nullif(purchase_day_count - 1, 0)
-        ) as usual_gap_days
+        ), 9) as usual_gap_days
     from purchased
     group by as_of_date, product_id
 ),

@@ -140,12 +140,14 @@ losses as (
         min(as_of_date) as as_of_date,
         count(*) as pair_count,
         count(case when is_bought then 1 end) as bought_pair_count,
-        avg(probability) as mean_probability,
-        avg(power(probability - case when is_bought then 1 else 0 end, 2)) as brier_score,
-        -avg(ln(case
+        -- Rounded, because the last digit of a sum depends on the order of the rows.
+        round(avg(probability), 12) as mean_probability,
+        round(avg(power(probability - case when is_bought then 1 else 0 end, 2)), 12)
+            as brier_score,
+        round(-avg(ln(case
             when is_bought then greatest(probability, 1e-12)
             else greatest(1 - probability, 1e-12)
-        end)) as log_loss
+        end)), 12) as log_loss
     from judged
     group by scorer
 ),
@@ -182,10 +184,10 @@ reached as (
 curves as (
     select
         scorer,
-        sum(
+        round(sum(
             cast(bought_count as double) / nullif(bought_total, 0)
             * bought_reached / pairs_reached
-        ) as pr_auc,
+        ), 12) as pr_auc,
         -- The chance that a bought pair stands before one that is not; ties count half.
         1 - sum(
             cast(bought_count as double) * (
@@ -230,9 +232,9 @@ lists as (
     select
         scorer,
         count(*) as buyer_count,
-        avg(precision_at_5) as precision_at_5,
-        avg(recall_at_10) as recall_at_10,
-        avg(hit_rate_at_10) as hit_rate_at_10
+        round(avg(precision_at_5), 12) as precision_at_5,
+        round(avg(recall_at_10), 12) as recall_at_10,
+        round(avg(hit_rate_at_10), 12) as hit_rate_at_10
     from customers
     group by scorer
 ),
