@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import martlet.build
+from environments import python_with
 from martlet.build import WORK_FOLDER
 from martlet.cli import main
 from martlet.errors import MartletError
@@ -25,7 +26,7 @@ from martlet.readers import publication
 from martlet.readers.publication import publish, verify
 from martlet.readers.relations import PUBLIC_SCHEMAS, model_notes
 from ml_support import TRAINING
-from support import PROJECT
+from support import PROJECT, parse_manifest
 
 MODEL_YAML = """
 models:
@@ -173,6 +174,19 @@ def test_the_projects_personal_columns_stay_inside() -> None:
     assert told == ["exp_lookers__approved_networks.network"]
     assert notes["exp_lookers__approved_networks"].is_personal
     assert notes["int_ip_addresses__listed"].is_personal
+
+
+def test_every_mart_has_a_known_reader() -> None:
+    manifest = parse_manifest("sample")
+    read = {node for reader in manifest.exposures.values() for node in reader.depends_on.nodes}
+    marts = {
+        key
+        for key, node in manifest.nodes.items()
+        if node.resource_type == "model" and node.config.schema in ("marts", "exports")
+    }
+    assert not read - marts, "an exposure reads marts and exports, nothing before them"
+    unread = sorted(key.split(".")[-1] for key in marts - read)
+    assert not unread, f"name a reader of {', '.join(unread)} in models/exports/_exposures.yml"
 
 
 def test_manifest_says_what_the_files_hold(project: Path) -> None:
@@ -358,24 +372,7 @@ def test_readers_that_poll_see_whole_generations_over_twenty_builds(
 @pytest.fixture(scope="session", params=["1.5.6", "1.4.5"])
 def older_client(request: pytest.FixtureRequest) -> str:
     """The Python of an environment of its own with an older DuckDB, kept between test runs."""
-    version = request.param
-    folder = Path(request.config.cache.mkdir(f"duckdb-{version}"))  # type: ignore[union-attr]
-    python = folder / "bin" / "python"
-    ready = folder / "ready"
-    if not ready.exists():
-        uv = Path(sys.executable).with_name("uv")
-        commands = [
-            [str(uv), "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)],
-            [str(uv), "pip", "install", "--quiet", "--python", str(python), f"duckdb=={version}"],
-        ]
-        for command in commands:
-            try:
-                subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
-            except (OSError, subprocess.SubprocessError) as error:
-                said = str(getattr(error, "stderr", "") or error).strip()
-                pytest.skip(f"DuckDB {version} cannot be installed here: {said[-200:]}")
-        ready.touch()
-    return str(python)
+    return str(python_with(request.config, f"duckdb-{request.param}", f"duckdb=={request.param}"))
 
 
 def ask(python: str, database: Path, *calls: str) -> dict[str, Any]:
