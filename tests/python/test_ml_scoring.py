@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from ml_support import HOSTILE, TRAINING, columns, connect, encoded, fit, parameters, rows, types
+from ml_support import HOSTILE, TRAINING, columns, connect, encoded, fit, parameters, rows
 
 FEATURES = "id, x, n, colour, flag"
 
@@ -191,53 +191,6 @@ def test_columns_named_like_parameters_or_predictions_do_no_harm():
     assert found["accuracy"] > 0.9
     con.execute("create table again as select *, 'mine' as predicted_y from odd")
     assert columns(con, "from odd_model_predict('again')").count("predicted_y") == 1
-
-
-def test_output_columns_and_types_are_bigquerys(con):
-    assert types(con, "select predicted_y from line_predict('training')") == {
-        "predicted_y": "DOUBLE"
-    }
-    found = types(con, "select predicted_two, predicted_two_probs from pair_predict('training')")
-    assert found["predicted_two"] == "VARCHAR"
-    listed = found["predicted_two_probs"].replace('"', "").lower()
-    assert listed == "struct(label varchar, prob double)[]"
-    names = columns(con, "from line_predict('training')")
-    assert names[-1] == "predicted_y"
-    assert names[:-1] == columns(con, "from training")
-    found = types(
-        con, "select CENTROID_ID, NEAREST_CENTROIDS_DISTANCE from groups_predict('training')"
-    )
-    assert list(found) == ["CENTROID_ID", "NEAREST_CENTROIDS_DISTANCE"]
-    assert found["CENTROID_ID"] == "BIGINT"
-    assert columns(con, "from groups_detect_anomalies('training', 0.1)")[:3] == [
-        "is_anomaly", "normalized_distance", "centroid_id",
-    ]  # fmt: skip
-    assert columns(con, "from pair_explain_predict('training')")[:6] == [
-        "predicted_two", "probability", "top_feature_attributions", "baseline_prediction_value",
-        "prediction_value", "approximation_error",
-    ]  # fmt: skip
-    assert columns(con, "from line_training_info()") == [
-        "training_run", "iteration", "loss", "eval_loss", "learning_rate", "duration_ms",
-    ]  # fmt: skip
-    assert columns(con, "from groups_training_info()") == [
-        "training_run", "iteration", "loss", "duration_ms", "cluster_info",
-    ]  # fmt: skip
-    assert columns(con, "from line_feature_info()") == [
-        "input", "min", "max", "mean", "median", "stddev", "category_count", "null_count",
-        "dimension",
-    ]  # fmt: skip
-    assert columns(con, "from line_weights()") == ["processed_input", "weight", "category_weights"]
-    assert columns(con, "from trio_weights()")[-1] == "class_label"
-    assert columns(con, "from groups_centroids()") == [
-        "centroid_id", "feature", "numerical_value", "categorical_value",
-    ]  # fmt: skip
-    assert columns(con, "from axes_principal_components()") == [
-        "principal_component_id", "feature", "numerical_value", "categorical_value",
-    ]  # fmt: skip
-    assert columns(con, "from pair_roc_curve()") == [
-        "threshold", "recall", "false_positive_rate", "true_positives", "false_positives",
-        "true_negatives", "false_negatives",
-    ]  # fmt: skip
 
 
 def test_metrics_equal_scikit_learn(con):

@@ -205,8 +205,34 @@ KINDS = {
     "axes": ("select x, n from training", {"model_type": "pca", "num_principal_components": 2}),
     "net": ("select x, n, two from training", {"model_type": "dnn_classifier"}),
     "curve": ("select x, n, y from training", {"model_type": "dnn_regressor"}),
+    "boosted": (
+        "select x, n, colour, three from training",
+        {"model_type": "boosted_tree_classifier", "max_iterations": 5},
+    ),
+    "woods": (
+        "select x, n, colour, y from training",
+        {"model_type": "random_forest_regressor", "num_parallel_tree": 10},
+    ),
+    "prepared": (
+        "select x, n, colour from training",
+        {
+            "model_type": "transform_only",
+            "transform": [
+                "ML.STANDARD_SCALER(x) OVER () as x",
+                "ML.ONE_HOT_ENCODER(colour) OVER () as colour",
+                "ML.QUANTILE_BUCKETIZE(n, 3) OVER () as n",
+            ],
+        },
+    ),
 }
-LABELS = {"pair": "two", "trio": "three", "net": "two", "curve": "y"}
+LABELS = {
+    "pair": "two",
+    "trio": "three",
+    "net": "two",
+    "curve": "y",
+    "boosted": "three",
+    "woods": "y",
+}
 
 
 def test_a_fresh_process_without_martlet_scores_a_read_only_file(tmp_path):
@@ -221,8 +247,14 @@ def test_a_fresh_process_without_martlet_scores_a_read_only_file(tmp_path):
     queries = [
         f"with some_rows as (from training where id < 9) from main.{name}_predict('some_rows')"
         for name in KINDS
+        if name != "prepared"
     ]
     queries += [
+        "with some_rows as (from training where id < 9) from main.prepared_transform('some_rows')",
+        "from main.boosted_explain_predict('training', top_k_features := 2)",
+        "from main.boosted_feature_importance()",
+        "from main.woods_v1_predict('training')",
+        "from main.woods_evaluate()",
         "from main.line_weights() order by all",
         "from main.pair_explain_predict('training')",
         "select round(columns(*), 9) from main.pair_evaluate('training', threshold := 0.3)",
