@@ -235,7 +235,7 @@ def _word(item: exp.Expr) -> str:
 def _tree_steps(
     con: duckdb.DuckDBPyConnection, store: ModelStore, row: Mapping[str, Any], scoring: _Scoring
 ) -> list[dict[str, exp.Expr]]:
-    """Write each tree as one nested CASE, and their sums."""
+    """Write each tree as one CASE, and their sums."""
     parameters = json.loads(row["parameters"])
     names = [name if item is None else f"{name}={item}" for name, item in parameters["columns"]]
     query = store.part_query(row["model_version"], "trees")

@@ -134,6 +134,33 @@ def test_empty_and_constant_features_have_no_effect(con):
     assert wide == bare
 
 
+@pytest.mark.parametrize("model_type", ["boosted_tree_regressor", "random_forest_regressor"])
+def test_trees_pass_over_a_feature_that_is_never_there(con, model_type):
+    sql = "select x, n, 'nan'::double as a, 'inf'::double as b, null::double as c, y from training"
+    options = {"max_iterations": 3} if "boosted" in model_type else {"num_parallel_tree": 3}
+    fit(con, "grown", sql, model_type=model_type, labels="y", **options)
+    found = rows(con, "select feature, importance_weight as w from grown_feature_importance()")
+    assert {row["feature"]: row["w"] for row in found if row["feature"] in "abc"} == {
+        "a": 0, "b": 0, "c": 0,
+    }  # fmt: skip
+    other = "select *, 5.0 as a, 5.0 as b, 5.0 as c from training"
+    (row,) = rows(
+        con, f"with r as ({other}) select count(predicted_y) as n from grown_predict('r')"
+    )
+    assert row == {"n": 400}
+
+
+def test_kmeans_takes_ten_thousand_categories():
+    con = connect()
+    con.execute(
+        "create table many as select 'c' || (i % 10000) as code, i % 3 * 100.0 as n "
+        "from range(10000) as r(i)"
+    )
+    fit(con, "groups", "from many", model_type="kmeans", num_clusters=3, max_iterations=2)
+    (row,) = rows(con, "select count(distinct CENTROID_ID) as n from groups_predict('many')")
+    assert 2 <= row["n"] <= 3
+
+
 def test_nan_and_infinity_count_as_missing_and_are_told(con):
     odd = "select case id when 1 then 'nan'::double when 2 then 'inf'::double else x end as x, n, y"
     missing = "select case when id in (1, 2) then null else x end as x, n, y"

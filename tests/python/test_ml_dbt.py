@@ -226,7 +226,13 @@ def test_the_second_run_fits_nothing_and_a_failing_fit_leaves_the_champion(built
     status, said = small.run("run", "--select", "line", "--vars", "{line_type: linear_rag}")
     assert status == {"line": "error"}
     assert "did you mean 'linear_reg'" in said
+    status, said = small.run("run", "--select", "line", "--vars", "{line_type: ARIMA_PLUS}")
+    assert status == {"line": "error"}
+    assert "There is no model_type 'ARIMA_PLUS' here: BigQuery ML has it" in said
     assert "version 1 of 'line' goes on working" in said
+    asked = "select * from {{ ml_forecast(ref('line')) }}"
+    with pytest.raises(Exception, match="Model 'line' is a linear_reg, which has no ml_forecast"):
+        small.run("show", "--inline", asked)
     status, said = small.run("run", "--select", "line", "--vars", "{l2_reg: 1000000}")
     assert status == {"line": "success"}
     assert "version 2 stays challenger: worse: mean_squared_error" in said

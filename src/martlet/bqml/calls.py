@@ -64,6 +64,12 @@ TABLE_FUNCTIONS: dict[str, frozenset[str]] = {
     }.items()
 }
 
+#: Functions of types that are not there yet; their macros say so when the query is built.
+WITHOUT_TYPE = frozenset(
+    {"forecast", "explain_forecast", "arima_evaluate", "arima_coefficients", "holiday_info",
+     "reconstruction_loss"}
+)  # fmt: skip
+
 
 class UnknownFunctionError(Exception):
     """There is no macro for a function, or for what it is given; `line` says where."""
@@ -114,6 +120,8 @@ def replace_calls(
         name = f"{call.args['namespace'].upper()}.{function.upper()}"
         if call.args["namespace"] != "ml" or function not in TABLE_FUNCTIONS:
             raise UnknownFunctionError(f"{name} has no counterpart in Martlet", where)
+        if function in WITHOUT_TYPE:
+            note(call, f"{name}: no model type has it yet; the query is written, it does not build")
         words = []
         model = call.args.get("model")
         if model is not None:

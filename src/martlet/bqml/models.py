@@ -14,7 +14,7 @@ from martlet.bqml.report import Kind
 
 __all__ = ["MODEL_TYPES", "model_config", "name_properties", "training_query", "with_column_names"]
 
-#: Types of models that are trained here; the others live on Google's side.
+#: Types of models that can be trained outside Google; the registry says which are there.
 MODEL_TYPES = frozenset(
     {
         "linear_reg",
@@ -55,6 +55,9 @@ def model_config(model: CreateModel, note: Noter, line: int) -> dict[str, Any] |
     line : int
         Line of the statement.
     """
+    # Imported here: it brings NumPy and DuckDB, which converting has no need of.
+    from martlet.estimators import REGISTRY
+
     config: dict[str, Any] = {}
     for option in model.args.get("options") or []:
         name = option.name.lower()
@@ -76,6 +79,13 @@ def model_config(model: CreateModel, note: Noter, line: int) -> dict[str, Any] |
     if kind not in MODEL_TYPES:
         note(line, Kind.MISSING, f"model_type '{kind}' has no counterpart in Martlet")
         return None
+    if kind not in REGISTRY:
+        note(
+            line,
+            Kind.MISSING,
+            f"model_type '{kind}': there is no such type yet; the model is written, it does not "
+            "build",
+        )
     for clause in clauses:
         note(line, Kind.MISSING, f"{clause} of CREATE MODEL")
     labels = config.get("input_label_cols")

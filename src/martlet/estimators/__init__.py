@@ -78,6 +78,13 @@ REGISTRY: dict[str, str] = {
     "poisson_hmm": "martlet.estimators.poisson_hmm:PoissonStates",
 }
 
+#: BigQuery ML's types that have no counterpart here.
+ELSEWHERE = (
+    "arima", "arima_plus", "arima_plus_xreg", "autoencoder", "automl_classifier",
+    "automl_regressor", "contribution_analysis", "dnn_linear_combined_classifier",
+    "dnn_linear_combined_regressor", "onnx", "tensorflow", "tensorflow_lite", "xgboost",
+)  # fmt: skip
+
 
 def find_estimator(model_type: str) -> Estimator:
     """Return the estimator of a model type.
@@ -90,9 +97,15 @@ def find_estimator(model_type: str) -> Estimator:
     Raises
     ------
     MartletError
-        If there is no such type; the message names the nearest one.
+        If there is no such type; the message names the nearest one, or says that only BigQuery
+        ML has it.
     """
     name = str(model_type).strip().lower()
+    if name in ELSEWHERE and name not in REGISTRY:
+        raise MartletError(
+            f"There is no model_type '{model_type}' here: BigQuery ML has it, Martlet does not "
+            "(docs/bigquery-ml-differences.md)."
+        )
     if name not in REGISTRY:
         raise MartletError(
             f"There is no model_type '{model_type}': {nearest(name, list(REGISTRY))}"

@@ -72,6 +72,8 @@ class _Boosted(TreeEstimator):
     def _grow(model: Any, options: Options, data: Any, seed: int) -> None:
         """Grow all rounds; when rows are drawn, one call a round, undrawn rows weighing nothing."""
         matrix, target, weight = data
+        # scikit-learn finds no thresholds where nothing was seen; a constant is never split on.
+        matrix = np.where(np.isnan(matrix).all(axis=0), 0.0, matrix)
         share = float(options["subsample"])
         if share >= 1:
             # Weights of one would cost a weighted binning of every column.

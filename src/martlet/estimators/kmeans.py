@@ -29,6 +29,9 @@ __all__ = ["KMeans"]
 
 Array = NDArray[np.float64]
 
+#: Numbers that are worked on at once.
+_MANY = 4_000_000
+
 
 class KMeans(Estimator):
     """BigQuery ML's KMEANS."""
@@ -68,13 +71,14 @@ class KMeans(Estimator):
         options = training.options
         points = training.dense("train")
         clusters = options["num_clusters"] or max(2, round(math.log10(max(len(points), 1))))
-        if len(np.unique(points, axis=0)) < clusters:
+        different = _different(points)
+        if len(different) < clusters:
             raise MartletError(
-                f"kmeans cannot make {clusters} clusters of {len(np.unique(points, axis=0))} "
-                "different rows: lower num_clusters or give it more rows."
+                f"kmeans cannot make {clusters} clusters of {len(different)} different rows: "
+                "lower num_clusters or give it more rows."
             )
         cosine = options["distance_type"] == "COSINE"
-        centroids = _start(training, points, clusters, cosine)
+        centroids = _start(training, points, different, clusters, cosine)
         centroids, course = _lloyd(points, centroids, cosine, options)
         distances = _distances(points, centroids, cosine)
         nearest = distances.argmin(axis=1)
@@ -154,8 +158,11 @@ def _distances(points: Array, centroids: Array, cosine: bool) -> Array:
             likeness = np.nan_to_num(points @ centroids.T / lengths, posinf=0.0, neginf=0.0)
         return np.asarray(np.sqrt(np.clip(1 - likeness, 0, None)))
     result = np.empty((len(points), len(centroids)))
-    for place, centroid in enumerate(centroids):
-        result[:, place] = np.sqrt(((points - centroid) ** 2).sum(axis=1))
+    step = max(1, _MANY // max(1, points.shape[1]))
+    for start in range(0, len(points), step):
+        block = points[start : start + step]
+        for place, centroid in enumerate(centroids):
+            result[start : start + step, place] = np.sqrt(((block - centroid) ** 2).sum(axis=1))
     return result
 
 
@@ -167,7 +174,16 @@ def _radius(distances: Array, nearest: Any, clusters: int) -> Array:
     return np.asarray(np.sqrt(sums / np.maximum(sizes, 1)))
 
 
-def _start(training: Training, points: Array, clusters: int, cosine: bool) -> Array:
+def _different(points: Array) -> Any:
+    """Return places of rows of which no two are alike."""
+    if points.size <= _MANY:
+        return np.unique(points, axis=0, return_index=True)[1]
+    # Sorting rows number by number takes minutes when they are wide; zeros have one sign here.
+    rows = np.ascontiguousarray(points + 0.0)
+    return np.unique(rows.view(np.dtype((np.void, rows[0].nbytes))).ravel(), return_index=True)[1]
+
+
+def _start(training: Training, points: Array, different: Any, clusters: int, cosine: bool) -> Array:
     options = training.options
     method = options["kmeans_init_method"]
     if options["kmeans_init_col"] and method != "CUSTOM":
@@ -187,8 +203,8 @@ def _start(training: Training, points: Array, clusters: int, cosine: bool) -> Ar
         return points[chosen]
     generator = np.random.default_rng(training.seed)
     if method == "RANDOM":
-        different = np.unique(points, axis=0)
-        return np.asarray(different[generator.choice(len(different), clusters, replace=False)])
+        drawn = different[generator.choice(len(different), clusters, replace=False)]
+        return np.asarray(points[drawn])
     chosen_points = [points[generator.integers(len(points))]]
     while len(chosen_points) < clusters:
         gaps = _distances(points, np.asarray(chosen_points), cosine).min(axis=1) ** 2

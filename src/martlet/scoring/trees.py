@@ -18,7 +18,7 @@ from martlet.sqltext import PREFIX, call, cast, column, integer, number
 
 __all__ = ["balanced", "compile_trees", "tree_case"]
 
-#: Up to so many leaves nested CASEs plan at once.
+#: Up to so many leaves CASEs plan at once.
 _SMALL = 300
 #: Up to so many they are worth planning, when many rows are to be expected.
 _LARGE = 4000
