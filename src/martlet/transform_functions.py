@@ -8,6 +8,7 @@ so its buckets are not those of BigQuery's fingerprint.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -221,6 +222,35 @@ def _multi_hot(value: exp.Expr, arguments: Arguments, learned: Learned) -> exp.E
     )
 
 
+def _words_learn(value: str, arguments: Arguments) -> dict[str, str]:
+    return {**_members_learn(value, arguments), "documents": f"count({value})"}
+
+
+def _bag_of_words(value: exp.Expr, arguments: Arguments, learned: Learned) -> exp.Expr:
+    return _words(value, _vocabulary(arguments, learned), "count")
+
+
+def _tf_idf(value: exp.Expr, arguments: Arguments, learned: Learned) -> exp.Expr:
+    names, counts = _vocabulary(arguments, learned), learned["counts"] or {}
+    rarity = [math.log(1 + learned["documents"] / (1 + counts[name])) for name in names]
+    # What is not in the dictionary is as rare as its words are on average.
+    unknown = sum(rarity) / len(rarity) if rarity else math.log(1 + learned["documents"])
+    listed = render(array(number(weight) for weight in (unknown, *rarity)))
+    return _words(value, names, f"count / len(:x) * {listed}[{PREFIX}p + 1]")
+
+
+def _words(value: exp.Expr, names: Mapping[str, int], measure: str) -> exp.Expr:
+    """Return each word of the dictionary in a document, 0 for all others, with its measure."""
+    places = f"list_transform(:x, lambda {PREFIX}e: coalesce(list_position(:n, {PREFIX}e), 0))"
+    count = f"len(list_filter({places}, lambda {PREFIX}q: {PREFIX}q = {PREFIX}p))::double"
+    return _sql(
+        f"list_transform(list_sort(list_distinct({places})), lambda {PREFIX}p: "
+        f"{{'index': {PREFIX}p::bigint, 'value': {measure.replace('count', count)}}})",
+        x=cast(value.copy(), "varchar[]"),
+        n=cast(array(text(name) for name in names), "varchar[]"),
+    )
+
+
 def _buckets(value: exp.Expr, points: Sequence[float], output: str) -> exp.Expr:
     if output not in ("bucket_names", "bucket_ranges"):
         raise MartletError(
@@ -421,6 +451,8 @@ FUNCTIONS: dict[str, Function] = {
     "multi_hot_encoder": Function(
         ("top_k", "frequency_threshold"), _TOP, _multi_hot, _members_learn
     ),
+    "bag_of_words": Function(("top_k", "frequency_threshold"), _TOP, _bag_of_words, _words_learn),
+    "tf_idf": Function(("top_k", "frequency_threshold"), _TOP, _tf_idf, _words_learn),
     "bucketize": Function(
         ("points", "exclude_boundaries", "output_format"),
         {"exclude_boundaries": False, "output_format": "bucket_names"},

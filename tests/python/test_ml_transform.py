@@ -95,6 +95,42 @@ def test_crossings_polynomials_vectors_and_text(con):
     assert found == ["a", "b", "c", "a#b", "b#c"]
 
 
+def test_words_have_the_numbers_of_the_reference(con):
+    """The example in the reference of ML.TF_IDF, to all its digits."""
+    con.execute(
+        "create or replace table texts as select * from (values "
+        "(1, ['I', 'like', 'pie', 'pie', 'pie', null]), (2, ['yum', 'yum', 'pie', null]), "
+        "(3, ['I', 'yum', 'pie', null]), (4, ['you', 'like', 'pie', null])) as t(id, f)"
+    )
+    items = ["ML.TF_IDF(f, 3, 1) OVER () as rare", "ML.BAG_OF_WORDS(f, 3, 1) OVER () as bag"]
+    fit(con, "texts_read", "from texts", model_type="transform_only", transform=["id", *items])
+    found = rows(con, "from texts_read_transform('texts') order by id")
+
+    def pairs(name):
+        return [{entry["index"]: entry["value"] for entry in row[name]} for row in found]
+
+    wanted = [
+        {0: 0.12679902142647365, 1: 0.1412163100645339, 2: 0.1412163100645339,
+         3: 0.29389333245105953},
+        {0: 0.5705955964191315, 3: 0.14694666622552977},
+        {0: 0.380397064279421, 1: 0.21182446509680086, 3: 0.14694666622552977},
+        {0: 0.380397064279421, 2: 0.21182446509680086, 3: 0.14694666622552977},
+    ]  # fmt: skip
+    for own, expected in zip(pairs("rare"), wanted, strict=True):
+        assert own == pytest.approx(expected, rel=1e-14)
+    assert pairs("bag") == [{0: 1, 1: 1, 2: 1, 3: 3}, {0: 3, 3: 1}, {0: 2, 1: 1, 3: 1},
+                            {0: 2, 2: 1, 3: 1}]  # fmt: skip
+    # New documents: words never seen, none at all, no document.
+    con.execute(
+        "create or replace table later as select * from (values (1, ['new', 'pie']), "
+        "(2, cast([] as varchar[])), (3, null)) as t(id, f)"
+    )
+    found = rows(con, "from texts_read_transform('later') order by id")
+    assert found[0]["bag"] == [{"index": 0, "value": 1.0}, {"index": 3, "value": 1.0}]
+    assert (found[1]["bag"], found[1]["rare"]) == ([], [])
+    assert (found[2]["bag"], found[2]["rare"]) == (None, None)
+
+
 def test_a_model_with_transform_takes_raw_rows(con):
     fit(
         con, "line", "select id, x, n, colour, y from training", model_type="linear_reg",
