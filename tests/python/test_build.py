@@ -81,6 +81,32 @@ def test_failed_build_leaves_every_table_as_it_was(project: Path) -> None:
         assert connection.execute("select value from first").fetchall() == [(2,)]
 
 
+def test_a_table_is_replaced_whole_or_not_at_all(project: Path) -> None:
+    """The project's own `table` materialization, without the copy that `martlet build` works on."""
+    macros = project / "macros"
+    macros.mkdir()
+    shutil.copy(PROJECT / "macros" / "project" / "materialization_table.sql", macros)
+    second = project / "models" / "second.sql"
+
+    def dbt(*arguments: str) -> int:
+        command = [str(Path(sys.executable).with_name("dbt")), "run", *arguments]
+        environment = os.environ | {"MARTLET_DATABASE": str(project / "martlet.duckdb")}
+        return subprocess.run(command, cwd=project, env=environment, check=False).returncode
+
+    working = second.read_text()
+    second.write_text(working.replace("'table'", "'view'"))
+    assert dbt() == 0
+    second.write_text(working)
+    assert dbt("--vars", "{value: 2}") == 0
+    assert values(project) == [(2, 2)]
+    # Refused by the database only when the rows are there: the old table has been dropped by then.
+    second.write_text(working.replace("value / 1", "cast('x' || value as integer)"))
+    assert dbt("--vars", "{value: 3}") == 1
+    assert values(project) == [(3, 2)]
+    with duckdb.connect(str(project / "martlet.duckdb"), read_only=True) as connection:
+        assert connection.execute("select count(*) from duckdb_tables()").fetchall() == [(2,)]
+
+
 def test_unit_tests_run_only_when_asked_for(project: Path) -> None:
     (project / "models" / "second.yml").write_text(
         "unit_tests:\n- {name: wrong, model: second, "
