@@ -331,6 +331,40 @@ def test_evaluation_equals_its_definition() -> None:
     assert json.loads(stored[0])["log_loss"] < json.loads(stored[1])["log_loss"]
 
 
+@pytest.mark.parametrize("most", [40, 150, 600])
+def test_support_is_doubled_until_the_itemsets_are_few_enough(most: int) -> None:
+    con = connect()
+    load(con, random_baskets(11, baskets=400, items=14))
+    given = {"model_type": "association_rules", "basket_col": "basket", "item_col": "item"}
+    given |= {"min_support": 0, "min_count": 2, "max_itemsets": most, "raise_support": True}
+    assert fit_model(con, ModelSpec("m", "from lines", given)).status == "trained"
+    found = con.execute("select least_basket_count, itemset_count from m__levels").fetchall()[0]
+    assert found[1] <= most
+
+    baskets = load_baskets(con, "from lines", BasketColumns("basket", "item"), 200)
+    minimum, tried = 2, sum(mine_itemsets(baskets, 2).levels)
+    assert tried > most
+    while tried > most:
+        minimum *= 2
+        tried = sum(mine_itemsets(baskets, minimum).levels)
+    assert found == (minimum, tried)
+
+
+def test_at_most_so_many_baskets_are_judged() -> None:
+    con = connect()
+    load(con, random_baskets(12, baskets=400, items=9))
+    given = {"model_type": "association_rules", "basket_col": "basket", "item_col": "item"}
+    fit_model(con, ModelSpec("few", "from lines", given | {"max_judged_baskets": 60}))
+    fit_model(con, ModelSpec("all", "from lines", given))
+    read = "select metrics from {} where is_champion"
+    few, whole = (
+        json.loads(con.execute(read.format(name)).fetchall()[0][0]) for name in ("few", '"all"')
+    )
+    assert few["judged_basket_count"] == 60
+    assert whole["judged_basket_count"] > 60
+    assert few["log_loss"] == pytest.approx(whole["log_loss"], rel=0.2)
+
+
 def test_a_new_version_is_judged_on_the_same_later_baskets() -> None:
     con = connect()
     load(con, random_baskets(7, baskets=300, items=9))

@@ -69,6 +69,7 @@ _PARTS: dict[str, dict[str, str]] = {
     "pairs": PAIR_COLUMNS,
 }
 _DEFAULT_LEVEL = "item"
+_FREQUENT = "select count(*) from {} where n >= {}"
 
 
 class _Mined(NamedTuple):
@@ -266,15 +267,17 @@ def _mine(training: Training, level: str) -> _Mined:
 
 def _itemsets(baskets: Baskets, minimum: int, options: Options) -> Itemsets:
     """Mine itemsets; where asked to, with twice the least count until they are few enough."""
+    most = options["max_itemsets"]
     while True:
         try:
-            return mine_itemsets(
-                baskets, minimum, options["max_itemset_size"], options["max_itemsets"]
-            )
+            return mine_itemsets(baskets, minimum, options["max_itemset_size"], most)
         except TooManyItemsetsError:
             if not options["raise_support"]:
                 raise
             minimum *= 2
+            # Of the sets counted so far it is known how many would be left: no need to try.
+            while baskets.number(_FREQUENT.format(baskets.table("sets"), minimum)) > most:
+                minimum *= 2
 
 
 def _recent_since(baskets: Baskets) -> Any:
