@@ -9,7 +9,7 @@ from martlet.errors import MartletError
 from martlet.similarity.history import Window, load_history
 from martlet.similarity.judging import Blend, Learning, scores
 from martlet.similarity.measures import similarity
-from ml_support import columns, connect, fit, parameters, rows
+from ml_support import columns, connect, fit, parameters, rows, types
 
 #: 60 customers of 14 products; each likes every third product and buys some of them again.
 BOUGHT = """
@@ -159,3 +159,97 @@ def test_without_enough_data_functions_have_the_same_columns(con) -> None:
 def test_bad_input_is_one_clear_error(con, options, message: str) -> None:
     with pytest.raises(MartletError, match=message):
         fit(con, "m", "select * from bought", **(NAMES | options))
+
+
+#: The same purchases from a worse source: rows in another order and twice, ids missing, ids as
+#: numbers, and one customer who buys everything all the time.
+MESSY = """
+create table messy as
+select customer, product, bought_at from (from bought union all from bought) order by hash(product)
+"""
+
+
+@pytest.mark.parametrize("type_name", ["EASE", "TRANSITION", "AUTO"])
+def test_order_and_repetition_of_rows_change_no_byte(con, type_name: str) -> None:
+    con.execute(MESSY)
+    options = NAMES | {"time_col": "bought_at", "similarity_type": type_name}
+    for name, source in (("a", "bought"), ("b", "messy")):
+        fit(con, name, f"from {source}", **options)
+        con.execute(f"create table said_{name} as from {name}_recommend('{source}', n := 14)")
+    same = con.execute(
+        "select (select count(*) from (from said_a except all from said_b)), "
+        "(select count(*) from said_a), (select count(*) from said_b)"
+    ).fetchall()[0]
+    assert same == (0, same[2], same[1])
+    assert same[1] > 700
+
+
+def test_ids_may_be_numbers_and_missing_ones_are_told(con) -> None:
+    con.execute(
+        "create table numbered as select 100 + substr(customer, 2)::int as customer, "
+        "100 + substr(product, 2)::bigint as product, bought_at from bought "
+        "union all select null, 103, timestamp '2026-01-01' "
+        "union all select 104, null, timestamp '2026-01-01'"
+    )
+    told = fit(con, "n", "from numbered", **NAMES, time_col="bought_at").log
+    assert any("2 rows without user, item or time" in line for line in told)
+    fit(con, "m", "from bought", **NAMES, time_col="bought_at")
+    found = con.execute(
+        "select count(*) from (select customer, product, rank, score from n_recommend('numbered') "
+        "except select 100 + substr(customer, 2)::int, 100 + substr(product, 2)::bigint, "
+        "rank, score from m_recommend('bought'))"
+    ).fetchall()
+    assert found == [(0,)]
+    assert types(con, "from n_recommend('numbered')")["product"] == "BIGINT"
+
+
+@pytest.mark.parametrize("where", ["customer = 'c01'", "product = 'p03'"])
+def test_one_customer_or_one_product_is_too_little(con, where: str) -> None:
+    outcome = fit(con, "m", f"from bought where {where}", **NAMES, time_col="bought_at")
+    assert outcome.status == "insufficient_data"
+    assert rows(con, "from m_recommend('bought')") == []
+
+
+def test_a_customer_with_100_000_purchases_decides_nothing_alone(con) -> None:
+    con.execute(
+        "insert into bought select 'reseller', 'p' || lpad((n % 14)::varchar, 2, '0'), "
+        "timestamp '2026-01-01' + interval (n) second from range(100000) t(n)"
+    )
+    fit(con, "m", "from bought", **NAMES, time_col="bought_at", similarity_type="COSINE")
+    shared = con.execute("select max(shared_user_count) from m__neighbours").fetchall()[0][0]
+    assert shared <= 61
+    found = rows(con, "from m_recommend('bought', n := 3) where customer in ('reseller', 'c01')")
+    assert len(found) == 6
+
+
+def test_purchases_since_a_moment_judge_what_was_before(con) -> None:
+    con.execute("create table early as from bought where bought_at < timestamp '2026-02-10'")
+    fit(con, "m", "from early", **NAMES, time_col="bought_at")
+    found = rows(con, "from m_evaluate_since('bought', timestamp '2026-02-10')")[0]
+    later: dict[str, set[str]] = {}
+    for customer, product in con.execute(
+        "select customer, product from bought where bought_at >= '2026-02-10' "
+        "and customer in (select customer from early)"
+    ).fetchall():
+        later.setdefault(customer, set()).add(product)
+    lists: dict[str, list[str]] = {}
+    for customer, product in con.execute(
+        "select customer, product from m_recommend('early') order by customer, rank"
+    ).fetchall():
+        lists.setdefault(customer, []).append(product)
+    gains, recalls, precisions = [], [], []
+    for customer, wanted in later.items():
+        hit = np.array([product in wanted for product in lists[customer]], dtype=float)
+        discount = 1 / np.log2(np.arange(2, 12))
+        most = min(len(wanted), 10)
+        gains.append((hit * discount[: len(hit)]).sum() / discount[:most].sum())
+        recalls.append(hit.sum() / len(wanted))
+        places = np.arange(1, len(hit) + 1)
+        precisions.append((hit * np.cumsum(hit) / places).sum() / most)
+    assert found["judged_user_count"] == len(later) > 20
+    assert found["ndcg_at_10"] == pytest.approx(np.mean(gains))
+    assert found["recall_at_10"] == pytest.approx(np.mean(recalls))
+    assert found["mean_average_precision_at_10"] == pytest.approx(np.mean(precisions))
+    shown = {product for customer in later for product in lists[customer]}
+    count = con.execute("select count(*) from m__items").fetchall()[0][0]
+    assert found["coverage"] == pytest.approx(len(shown) / count)

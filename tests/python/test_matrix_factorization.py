@@ -418,6 +418,22 @@ def test_equal_ratings_predict_that_rating(con: duckdb.DuckDBPyConnection) -> No
     assert found.fetchall()[0] == pytest.approx((4.0, 4.0))
 
 
+@pytest.mark.parametrize("feedback", ["explicit", "implicit"])
+def test_a_user_with_100_000_ratings_is_one_user(
+    con: duckdb.DuckDBPyConnection, feedback: str
+) -> None:
+    con.execute(
+        "create table heavy as select user::varchar as user, item, rating::double as rating "
+        "from ratings union all select 'reseller', 'item ' || (n % 12), 3 from range(100000) t(n)"
+    )
+    outcome = fit(con, "m", "from heavy", **NAMES, feedback_type=feedback, num_factors=3)
+    assert outcome.status == "trained"
+    found = rows(con, "from m__users where user_id = 'reseller'")
+    assert [row["rating_count"] for row in found] == [12]
+    assert np.isfinite(found[0]["factors"]).all()
+    assert types(con, "from m_recommend()")["user"] == "VARCHAR"
+
+
 def test_tuning_finds_the_better_ridge(con: duckdb.DuckDBPyConnection) -> None:
     fit(
         con,

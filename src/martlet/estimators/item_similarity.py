@@ -111,10 +111,14 @@ class ItemSimilarity(Estimator):
         ids = {user: "varchar", item: "varchar"}
         reason = {f"reason_{item}": "varchar"}
         pair = {item: "varchar", f"similar_{item}": "varchar"}
-        return {
+        found = {
             "recommend": _only(ids | RECOMMENDED | reason, "n := 10, unseen_only := false"),
             "similar": _only(pair | SIMILAR, "n := 10"),
         }
+        if options["time_col"]:
+            measured = dict.fromkeys(METRICS, "double") | {"judged_user_count": "bigint"}
+            found["evaluate_since"] = _only(measured, "since")
+        return found
 
     def fit(self, training: Training) -> Fitted:
         """Choose on later purchases, judge on still later ones, then learn from all."""

@@ -79,11 +79,26 @@ def functions(
     chance : Chance, optional
         Turns scores into probabilities; without it they are NULL.
     """
-    text = _recommend(columns, blend, longest, chance or Chance())
-    return {"recommend": text, "similar": _similar(columns)}
+    best = _best(columns, blend, longest, chance or Chance())
+    found = {
+        "recommend": f"(input, n := 10, unseen_only := false) as table ({best})",
+        "similar": _similar(columns),
+    }
+    if columns.time:
+        found["evaluate_since"] = _evaluate_since(columns, blend, longest)
+    return found
 
 
-def _recommend(columns: Columns, blend: Blend, longest: int, chance: Chance) -> str:
+def _best(
+    columns: Columns,
+    blend: Blend,
+    longest: int,
+    chance: Chance,
+    known: str = "true",
+    most: str = "n",
+    unseen: str = "unseen_only",
+) -> str:
+    """Recommend the `most` best from those rows of the input that are `known`."""
     user, item = identifier(columns.user), identifier(columns.item)
     time = f"epoch_us(cast({identifier(columns.time)} as timestamp))" if columns.time else "0"
     weights = {
@@ -92,10 +107,9 @@ def _recommend(columns: Columns, blend: Blend, longest: int, chance: Chance) -> 
         if isinstance(value, float)
     }
     reason = identifier(f"reason_{columns.item}")
-    return f"""(input, n := 10, unseen_only := false) as table (
-with given as (
+    return f"""with given as (
     select distinct cast({user} as varchar) as u, cast({item} as varchar) as i, {time} as t
-    from query_table(input) where {user} is not null
+    from query_table(input) where {user} is not null and {known}
 ), bought as (
     select u, i, t, dense_rank() over (partition by u order by t desc) - 1 as back from given
     where i is not null and t is not null
@@ -128,7 +142,7 @@ with given as (
     select u, i, near, null::double as frequency, reason from near
     union all select u, i, null, frequency, null from history
     union all select a.u, p.item_id, null, null, null
-    from asked as a inner join {{part:items}} as p on p.popularity_rank <= n + a.size
+    from asked as a inner join {{part:items}} as p on p.popularity_rank <= {most} + a.size
 ), put_together as (
     select c.u, c.i, coalesce(max(c.near), 0) * {weights["similarity"]} as near,
         coalesce(max(c.frequency), 0) * {weights["frequency"]} as frequency,
@@ -139,7 +153,7 @@ with given as (
 ), ranked as (
     select *, near + frequency + popularity as score,
         row_number() over (partition by u order by near + frequency + popularity desc, i) as rank
-    from put_together where not (unseen_only and is_repeat)
+    from put_together where not ({unseen} and is_repeat)
 )
 select cast(r.u as {columns.user_type}) as {user}, cast(r.i as {columns.item_type}) as {item},
     cast(r.rank as integer) as rank, r.score, r.near as similarity_score,
@@ -148,7 +162,46 @@ select cast(r.u as {columns.user_type}) as {user}, cast(r.i as {columns.item_typ
         as cold_start_level,
     {chance.expression()} as probability,
     cast(case when r.near > 0 then r.reason end as {columns.item_type}) as {reason}
-from ranked as r inner join asked as a on a.u = r.u where r.rank <= n)"""
+from ranked as r inner join asked as a on a.u = r.u where r.rank <= {most}"""
+
+
+def _evaluate_since(columns: Columns, blend: Blend, longest: int) -> str:
+    """Recommend from what was bought before a moment, and compare with what was bought after.
+
+    Users with purchases both before and from then on are judged, as in a fit.
+    """
+    user, item = identifier(columns.user), identifier(columns.item)
+    time = f"cast({identifier(columns.time or '')} as timestamp)"
+    before = f"{time} < cast(since as timestamp)"
+    best = _best(columns, blend, longest, Chance(), before, "10", "false")
+    ideal = "list_sum(list_transform(range(1, least(size, 10) + 1), lambda k: 1 / log2(k + 1)))"
+    return f"""(input, since) as table (
+with best as ({best}), later as (
+    select distinct cast({user} as varchar) as u, cast({item} as varchar) as i
+    from query_table(input)
+    where {user} is not null and {item} is not null and {time} >= cast(since as timestamp)
+), judged as (
+    select u, count(*) as size from later where u in (
+        select cast({user} as varchar) from query_table(input)
+        where {item} is not null and {time} < cast(since as timestamp))
+    group by u
+), shown as (
+    select j.u, j.size, b.rank, cast(b.{item} as varchar) as i,
+        case when l.i is not null then 1 else 0 end as hit
+    from judged as j inner join best as b on cast(b.{user} as varchar) = j.u
+    left join later as l on l.u = j.u and l.i = cast(b.{item} as varchar)
+), counted as (
+    select *, sum(hit) over (partition by u order by rank) as hits from shown
+), users as (
+    select u, size, sum(hit / log2(rank + 1)) / {ideal} as ndcg, max(hit) as hit,
+        sum(hit) / size as recall, sum(hit * hits / rank) / least(size, 10) as precision
+    from counted group by u, size
+)
+select avg(ndcg) as ndcg_at_10, avg(cast(hit as double)) as hit_rate_at_10,
+    avg(recall) as recall_at_10, avg(precision) as mean_average_precision_at_10,
+    (select count(distinct i) from shown) / (select nullif(count(*), 0) from {{part:items}})
+        as coverage, count(*) as judged_user_count
+from users)"""
 
 
 def _similar(columns: Columns) -> str:
