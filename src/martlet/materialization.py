@@ -58,12 +58,16 @@ def run(
         )
         outcome = fit_model(con, spec)
         said: dict[str, Any] = {"log": outcome.log, "warnings": outcome.warnings}
-    except (MartletError, duckdb.Error) as error:
+    except (MartletError, duckdb.Error, ValueError, ArithmeticError, MemoryError) as error:
+        told = str(error)
+        if not isinstance(error, (MartletError, duckdb.Error)):
+            # What a library could not do with these rows: its words alone would say too little.
+            told = f"Fitting '{given['name']}' failed with {type(error).__name__}: {error}"
         # A failed statement may have ended the transaction: leave a fresh one for dbt to roll back.
         with contextlib.suppress(duckdb.Error):
             con.execute("rollback")
         con.execute("begin")
-        said = {"error": f"{error}{_still_works(con, given)}"}
+        said = {"error": f"{told}{_still_works(con, given)}"}
     con.execute(f"set variable {VARIABLE} = {render(text(json.dumps(said)))}")
 
 

@@ -231,6 +231,34 @@ def test_a_column_gone_or_retyped_at_prediction_is_a_clear_error(con):
     assert con.execute(same).fetchall() == [(True,)]
 
 
+def test_what_a_library_cannot_do_is_told_and_the_champion_goes_on(monkeypatch):
+    import json
+
+    from martlet import materialization
+
+    con = connect()
+    con.execute(TRAINING)
+    given = {"name": "line", "schema": "main", "database": "memory", "full_refresh": True,
+             "sql": "select x, n, y from training", "ml_config": LINE}  # fmt: skip
+    con.execute("begin")
+    materialization.run(con, json.dumps(given))
+    con.execute("commit")
+
+    def fail(*_: object) -> None:
+        raise ValueError("array is too small")
+
+    monkeypatch.setattr("martlet.estimators.linear.LinearRegression.fit", fail)
+    con.execute("begin")
+    materialization.run(con, json.dumps(given))
+    con.execute("rollback")
+    said = json.loads(con.execute("select getvariable('martlet_outcome')").fetchall()[0][0])
+    assert said["error"] == (
+        "Fitting 'line' failed with ValueError: array is too small\n"
+        "Nothing has changed: version 1 of 'line' goes on working."
+    )
+    assert rows(con, "select count(predicted_y) as n from line_predict('training')") == [{"n": 400}]
+
+
 def test_a_failing_fit_leaves_everything_as_it_was(con):
     fit(con, "line", "select x, n, y from training", **LINE)
     before = rows(con, "from line"), rows(con, "from line_weights()")
