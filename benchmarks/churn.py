@@ -2,8 +2,9 @@
 
 ``python benchmarks/churn.py`` builds the project's features from the public file (connector
 online_retail), trains on the cut-offs 2011-03-01 and 2011-06-01, tests at 2011-09-01 (no order in
-90 days, customers with an order in the year before) and prints every candidate. The peers, plain
-scikit-learn on the same features, run in the same process.
+90 days, customers with an order in the year before) and prints every candidate; then the same with
+every monthly cut-off up to 2011-06-01. The peers, plain scikit-learn on the same features, run in
+the same process.
 """
 
 from __future__ import annotations
@@ -28,6 +29,10 @@ from martlet.fit import ModelSpec, fit_model
 PROJECT = Path(__file__).resolve().parents[1]
 FILE = PROJECT.parent / "shared/data/online_retail/online_retail.parquet"
 MODEL = PROJECT / "python_models/ml/churn/ml_churn__fit.yml"
+PROTOCOLS = {
+    "two cut-offs": "as_of_date in (date '2011-03-01', date '2011-06-01')",
+    "every month": "as_of_date <= date '2011-06-01'",
+}
 SHOWN = ("roc_auc", "pr_auc", "log_loss", "brier_score", "calibration_error", "lift_at_10_percent",
          "accuracy", "f1_score")  # fmt: skip
 
@@ -93,23 +98,30 @@ def main() -> None:
         database = arguments.database or build(Path(folder), arguments.data)
         con = duckdb.connect(config={"threads": 2})
         con.execute(f"attach '{database}' as built (read_only)")
-        con.execute(
-            "create table rows as select * from built.ml.ml_churn__training_set where as_of_date "
-            "in (date '2011-03-01', date '2011-06-01', date '2011-09-01')"
-        )
-        started = time.process_time()
-        fit_model(con, ModelSpec("churn", "select * from rows", config))
-        print(f"fit of all candidates: {time.process_time() - started:.1f} CPU s")
-        listed = ", ".join(SHOWN)
-        found = con.execute(
-            f"select candidate || case when is_champion then ' *' else '' end, {listed} "
-            "from churn__comparison where role = 'test' order by simplicity_rank"
-        ).fetchall()
-        print(f"{'test at 2011-09-01 (* champion)':34s}", *(f"{name[:9]:>9s}" for name in SHOWN))
-        others = [(name, *(m[key] for key in SHOWN)) for name, m in peers(con).items()]
-        for name, *figures in [*found, *others]:
-            shown = (f"{np.nan if value is None else value:9.4f}" for value in figures)
-            print(f"{name:34s}", *shown)
+        for title, training in PROTOCOLS.items():
+            con.execute(
+                "create or replace table rows as select * from built.ml.ml_churn__training_set "
+                f"where is_test or {training}"
+            )
+            compare(con, title, config)
+
+
+def compare(con: duckdb.DuckDBPyConnection, title: str, config: dict[str, Any]) -> None:
+    """Fit on the table `rows` and print every candidate and peer."""
+    name = f"churn_{len(title)}"
+    started = time.process_time()
+    fit_model(con, ModelSpec(name, "select * from rows", config))
+    print(f"{title}: fit of all candidates {time.process_time() - started:.1f} CPU s")
+    listed = ", ".join(SHOWN)
+    found = con.execute(
+        f"select candidate || case when is_champion then ' *' else '' end, {listed} "
+        f"from {name}__comparison where role = 'test' order by simplicity_rank"
+    ).fetchall()
+    print(f"{'test at 2011-09-01 (* champion)':34s}", *(f"{key[:9]:>9s}" for key in SHOWN))
+    others = [(name, *(m[key] for key in SHOWN)) for name, m in peers(con).items()]
+    for name, *figures in [*found, *others]:
+        shown = (f"{np.nan if value is None else value:9.4f}" for value in figures)
+        print(f"{name:34s}", *shown)
 
 
 if __name__ == "__main__":

@@ -12,10 +12,6 @@ rfm as (
     select * from {{ ref('ftr_customers__rfm') }}
 ),
 
-segments as (
-    select * from {{ ref('ml_segments__predictions') }}
-),
-
 purchase_forecasts as (
     select * from {{ ref('ml_lifetime_value__predictions') }}
 ),
@@ -90,6 +86,10 @@ joined as (
         ) as spend_amount_trend,
         cast(lifetime_value.gross_revenue_amount as double) as spend_amount,
         cast(lifetime_value.average_order_amount as double) as average_order_amount,
+        order_windows.standard_deviation_order_amount_365_days,
+        lifetime_value.items_per_order,
+        cast(lifetime_value.gross_revenue_amount as double)
+        / nullif(lifetime_value.item_count, 0) as average_item_amount,
         lifetime_value.return_rate,
         order_windows.returned_amount_90_days
         / nullif(order_windows.spend_amount_90_days, 0) as return_rate_90_days,
@@ -129,7 +129,6 @@ joined as (
             as support_contact_count_180_days,
         customers.acquisition_channel,
         rfm.rfm_segment,
-        segments.segment_name,
         purchase_forecasts.alive_probability,
         purchase_forecasts.expected_order_count_90_days,
         purchase_forecasts.no_order_90_days_probability
@@ -139,9 +138,6 @@ joined as (
         and cadence.as_of_date = lifetime_value.as_of_date
     left join rfm
         on cadence.customer_id = rfm.customer_id and cadence.as_of_date = rfm.as_of_date
-    left join segments
-        on cadence.customer_id = segments.customer_id
-        and cadence.as_of_date = segments.as_of_date
     left join purchase_forecasts
         on cadence.customer_id = purchase_forecasts.customer_id
         and cadence.as_of_date = purchase_forecasts.as_of_date

@@ -97,6 +97,8 @@ windows as (
         sum(case when days_ago <= 90 then spend_amount else 0 end) as spend_amount_90_days,
         sum(case when days_ago <= 180 then spend_amount else 0 end) as spend_amount_180_days,
         sum(spend_amount) as spend_amount_365_days,
+        stddev_samp(case when order_count = 1 then spend_amount end)
+            as standard_deviation_order_amount_365_days,
         sum(discount_amount) as discount_amount_365_days,
         cast(sum(discounted_order_count) as integer) as discounted_order_count_365_days,
         cast(sum(product_count) as integer) as product_count_365_days,

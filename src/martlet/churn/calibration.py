@@ -31,6 +31,9 @@ Array = NDArray[np.float64]
 #: Fewest rows, and rows of the rarer class, that a shape is learned from.
 _FEWEST_ROWS, _FEWEST_EVENTS = 200, 30
 
+#: Slope of isotonic regression beyond its outermost knots.
+_BEYOND = 0.1
+
 
 def log_odds(values: Array) -> Array:
     """Return the log-odds of probabilities, kept away from 0 and 1."""
@@ -54,7 +57,7 @@ class Calibration:
         ``none``, ``platt`` (one line) or ``isotonic``.
     knots, values
         Where the lines meet. Of one line: its start at 0 and its end at 1; it goes on beyond. Of
-        ``isotonic``: constant beyond the outermost.
+        ``isotonic``: nearly constant beyond the outermost, so that the ranking stays.
     """
 
     method: str = "none"
@@ -71,7 +74,8 @@ class Calibration:
         if self.method == "platt":
             return np.asarray(self.values[0] + self.slope * odds)
         if self.method == "isotonic":
-            return np.asarray(np.interp(odds, self.knots, self.values))
+            beyond = odds - np.clip(odds, self.knots[0], self.knots[-1])
+            return np.asarray(np.interp(odds, self.knots, self.values) + _BEYOND * beyond)
         return odds
 
     def expression(self, odds: exp.Expr) -> exp.Expr:
@@ -80,18 +84,22 @@ class Calibration:
             return odds
         if self.method == "platt":
             return _line(number(self.values[0]), self.slope, odds)
+
+        def beyond(knot: float) -> exp.Expr:
+            return exp.Paren(this=exp.Sub(this=odds.copy(), expression=number(knot)))
+
         case = exp.Case().when(
-            exp.LTE(this=odds.copy(), expression=number(self.knots[0])), number(self.values[0])
+            exp.LTE(this=odds.copy(), expression=number(self.knots[0])),
+            _line(number(self.values[0]), _BEYOND, beyond(self.knots[0])),
         )
         for place in range(1, len(self.knots)):
             left, right = self.knots[place - 1], self.knots[place]
             slope = (self.values[place] - self.values[place - 1]) / (right - left)
-            within = exp.Paren(this=exp.Sub(this=odds.copy(), expression=number(left)))
             case = case.when(
                 exp.LTE(this=odds.copy(), expression=number(right)),
-                _line(number(self.values[place - 1]), slope, within),
+                _line(number(self.values[place - 1]), slope, beyond(left)),
             )
-        return case.else_(number(self.values[-1]))
+        return case.else_(_line(number(self.values[-1]), _BEYOND, beyond(self.knots[-1])))
 
     def moved(self, level: float) -> Calibration:
         """Return the map for log-odds that are lower by `level`, with results as much lower."""
@@ -186,14 +194,14 @@ def choose_calibration(values: Array, target: Array) -> Calibration:
     level = level_shift(odds, target)
     shifted = odds + level
     halves = np.arange(len(target)) % 2 == 0
-    plain = log_losses(target, probability(shifted))
-    best, best_gain = Calibration(), 0.0
+    best, lowest = Calibration(), log_losses(target, probability(shifted))
     for learn in (_platt, _isotonic):
         crossed = np.empty(len(target))
         for half in (halves, ~halves):
             crossed[half] = learn(shifted[~half], target[~half]).apply(shifted[half])
-        gains = plain - log_losses(target, probability(crossed))
-        error = float(gains.std(ddof=1)) / np.sqrt(len(gains))
-        if gains.mean() - error > best_gain:
-            best, best_gain = learn(shifted, target), float(gains.mean())
+        losses = log_losses(target, probability(crossed))
+        gains = lowest - losses
+        # Steps must beat the line too.
+        if gains.mean() > float(gains.std(ddof=1)) / np.sqrt(len(gains)):
+            best, lowest = learn(shifted, target), losses
     return best.moved(level) if best.method != "none" else best

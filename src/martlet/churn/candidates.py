@@ -22,18 +22,24 @@ from martlet.sqltext import PREFIX, call, column, identifier, number, render, te
 
 __all__ = [
     "CANDIDATES",
+    "TOLERANCE",
     "Candidate",
     "Inputs",
     "logistic",
     "named",
     "scoring_of",
     "shape_loss",
+    "shape_losses",
+    "tamed",
     "usable",
     "winsorised",
 ]
 
+#: What is simpler is kept when its log loss is at most this share above the lowest.
+TOLERANCE = 0.005
+
 #: Penalties that logistic regression is tried with, as a share of its training rows: so that what
-#: was chosen on fewer cut-offs shrinks as much on more.
+#: was chosen on fewer cut-offs shrinks as much on more. In rising order.
 RIDGES = (0.002, 0.02, 0.2)
 
 #: Fewest training rows, and of the rarer class, for a segment to have a model of its own.
@@ -76,6 +82,9 @@ class Candidate:
         Attributions, in log-odds (of forests: in probabilities).
     settings
         What was chosen, for the comparison.
+    level
+        What the log-odds lack for their mean probability on the training rows to be the observed
+        rate: of a candidate that saw no labels; else 0.
     """
 
     steps: tuple[Mapping[str, exp.Expr], ...]
@@ -83,6 +92,7 @@ class Candidate:
     values: Vector
     explanation: Explanation
     settings: Mapping[str, Any] = field(default_factory=dict)
+    level: float = 0.0
 
     @property
     def odds(self) -> exp.Expr:
@@ -134,13 +144,26 @@ def winsorised(fold: Fold, features: Sequence[Feature]) -> list[Feature]:
 
     Spend and counts have long tails: without this, ten customers would decide a weight.
     """
-    if "winsorised" not in fold.cache:
-        fold.cache["winsorised"] = _held(fold, features)
-    found: list[Feature] = fold.cache["winsorised"]
+    return _once(fold, features, bend=False)
+
+
+def tamed(fold: Fold, features: Sequence[Feature]) -> list[Feature]:
+    """Return the same with the long tails bent.
+
+    The tenth order tells less than the second: a number that goes beyond -1 to 1 enters as
+    sign(x) ln(1 + |x|); shares and probabilities stay as they are.
+    """
+    return _once(fold, features, bend=True)
+
+
+def _once(fold: Fold, features: Sequence[Feature], bend: bool) -> list[Feature]:
+    if ("held", bend) not in fold.cache:
+        fold.cache["held", bend] = _held(fold, features, bend)
+    found: list[Feature] = fold.cache["held", bend]
     return found
 
 
-def _held(fold: Fold, features: Sequence[Feature]) -> list[Feature]:
+def _held(fold: Fold, features: Sequence[Feature], bend: bool) -> list[Feature]:
     numbers = [item for item in features if item.role == "numeric"]
     if not numbers:
         return list(features)
@@ -153,12 +176,20 @@ def _held(fold: Fold, features: Sequence[Feature]) -> list[Feature]:
     for item, bound in zip(numbers, found, strict=True):
         if bound is None or not np.isfinite(bound).all():
             continue
-        low, high = (number(value) for value in bound)
-        value = call("least", call("greatest", item.as_number, low), high)
+        value = _within(item, bound, bend)
         # greatest() and least() skip NULL: a missing number would become the border.
         kept = exp.Case().when(exp.Is(this=item.expression, expression=exp.Null()), exp.Null())
         held[item.name] = replace(item, type="DOUBLE", path=item.path[:1], source=kept.else_(value))
     return [held.get(item.name, item) for item in features]
+
+
+def _within(item: Feature, bound: Sequence[float], bend: bool) -> exp.Expr:
+    low, high = (number(float(limit)) for limit in bound)
+    value = call("least", call("greatest", item.as_number, low), high)
+    if not bend or max(abs(limit) for limit in bound) <= 1:
+        return value
+    grown = exp.Add(this=number(1.0), expression=call("abs", value.copy()))
+    return exp.Mul(this=call("sign", value), expression=call("ln", grown))
 
 
 def named(name: str, sub: Sub, settings: Mapping[str, Any]) -> Candidate:
@@ -191,14 +222,19 @@ def _rename(expression: exp.Expr, new: Mapping[str, str]) -> None:
             found.this.set("this", new[found.name])
 
 
-def shape_loss(target: Vector, values: Vector) -> float:
-    """Return the mean log loss with the level set right: what a candidate knows of customers.
+def shape_losses(target: Vector, values: Vector) -> Vector:
+    """Return the log loss of rows with the level set right: what a candidate knows of customers.
 
     How many leave in a season no candidate can know before; the one whose wrong level happens to
     lie nearer is not the better one.
     """
     odds = log_odds(values)
-    return float(log_losses(target, probability(odds + level_shift(odds, target))).mean())
+    return log_losses(target, probability(odds + level_shift(odds, target)))
+
+
+def shape_loss(target: Vector, values: Vector) -> float:
+    """Return the mean of `shape_losses`."""
+    return float(shape_losses(target, values).mean())
 
 
 def prior(fold: Fold, features: Sequence[Feature], inputs: Inputs, chosen: Any) -> Candidate:
@@ -235,22 +271,30 @@ def no_purchase(
     odds = Candidate(({},), output, values, Explanation((0.0,), ({},))).odds
     base = float(log_odds(np.array([rate]))[0])
     step = {PREFIX + "o_no_purchase": exp.Sub(this=odds, expression=number(base))}
+    level = level_shift(log_odds(np.where(np.isfinite(known), known, rate)), fold.targets("train"))
     return Candidate(
         ({output: missing},), output, np.where(np.isfinite(values), values, rate),
         Explanation((base,), ({inputs.no_purchase: column(PREFIX + "o_no_purchase")},), (step,)),
+        level=level,
     )  # fmt: skip
 
 
 def logistic(fold: Fold, features: Sequence[Feature], inputs: Inputs, chosen: Any) -> Candidate:
-    """Fit a logistic regression; the penalty is the best on the selection cut-off."""
-    held = winsorised(fold, features)
+    """Fit a logistic regression with the strongest penalty near the best on the selection cut-off.
+
+    A season moves the level of every customer: weights that are no larger than need be carry over.
+    """
+    held = tamed(fold, features)
     ridges = RIDGES if chosen is None else (chosen["l2_share"],)
     fitted = []
     for ridge in ridges:
         sub = fold.fit("logistic_reg", held, {**_LOGISTIC, "l2_reg": ridge * fold.count})
         fitted.append(named("logistic", sub, {"l2_share": ridge}))
-    target = fold.targets()
-    return min(fitted, key=lambda item: shape_loss(target, item.values))
+    if len(fitted) == 1:
+        return fitted[0]
+    losses = [shape_loss(fold.targets(), item.values) for item in fitted]
+    near = [loss <= min(losses) * (1 + TOLERANCE) for loss in losses]
+    return [item for item, is_near in zip(fitted, near, strict=True) if is_near][-1]
 
 
 def forest(fold: Fold, features: Sequence[Feature], inputs: Inputs, chosen: Any) -> Candidate:
@@ -283,7 +327,7 @@ def per_segment(
     ridge = chosen["l2_share"] if chosen else RIDGES[1]
     # The penalty of the whole also for its parts, which have fewer rows to resist with.
     settings = {**_LOGISTIC, "l2_reg": ridge * fold.count}
-    held = winsorised(fold, features)
+    held = tamed(fold, features)
     whole = fold.fit("logistic_reg", held, settings)
     subs = {key: fold.fit("logistic_reg", held, settings, within) for key, within in large.items()}
     return _by_segment(fold, inputs.segment, whole, subs, ridge)
@@ -325,12 +369,17 @@ def _by_segment(
 
 
 def blend(first: Candidate, second: Candidate) -> Candidate:
-    """Take the mean of the log-odds of two candidates; attributions are the means of theirs."""
+    """Take the mean of the log-odds of two candidates; attributions are the means of theirs.
+
+    Both at the level of the training rows: a purchase model's is that of its own horizon.
+    """
     output = PREFIX + "p_blend"
-    summed = exp.Paren(this=exp.Add(this=first.odds, expression=second.odds))
+    level = first.level + second.level
+    odds = exp.Add(this=first.odds, expression=second.odds)
+    summed = exp.Paren(this=exp.Add(this=odds, expression=number(level)))
     mean = exp.Mul(this=number(0.5), expression=summed)
     steps = (*first.steps, *second.steps, {output: _sigmoid(mean)})
-    values = probability((log_odds(first.values) + log_odds(second.values)) / 2)
+    values = probability((log_odds(first.values) + log_odds(second.values) + level) / 2)
     one, two = first.explanation.attributions[0], second.explanation.attributions[0]
     shares = {}
     for name in [*one, *(name for name in two if name not in one)]:
@@ -341,7 +390,7 @@ def blend(first: Candidate, second: Candidate) -> Candidate:
             else exp.Paren(this=exp.Add(this=parts[0], expression=parts[1]))
         )
         shares[name] = exp.Mul(this=number(0.5), expression=whole)
-    base = (first.explanation.baselines[0] + second.explanation.baselines[0]) / 2
+    base = (first.explanation.baselines[0] + second.explanation.baselines[0] + level) / 2
     before = (*first.explanation.steps, *second.explanation.steps)
     return Candidate(steps, output, values, Explanation((base,), (shares,), before))
 
@@ -366,12 +415,12 @@ def scoring_of(candidate: Candidate, calibration: Calibration) -> tuple[Scoring,
     return Scoring("probability", steps), values
 
 
-#: In order of simplicity; `blend` of the logistic regression and boosting comes last.
+#: In order of simplicity. `blend` of the logistic regression and the purchase model (without one:
+#: boosting) follows, and then the purchase model alone.
 CANDIDATES: Mapping[str, Callable[[Fold, Sequence[Feature], Inputs, Any], Candidate | None]] = {
     "prior": prior,
     "recency_rule": recency_rule,
     "logistic_regression": logistic,
-    # Behind it stands a model of its own, and it gives one reason only.
     "no_purchase_probability": no_purchase,
     "logistic_per_segment": per_segment,
     "random_forest": forest,

@@ -3,7 +3,8 @@
 The rows hold several cut-offs. The latest tests (the split column), the one before it chooses
 settings, calibration and champion, the earlier ones train: see `martlet.churn.folds`. The champion
 is the simplest candidate whose log loss on the choosing cut-off, its level set right, is within
-half a per cent of the lowest. What the test cut-off says is about rows that chose nothing.
+half a per cent, or one standard error of the difference, of the lowest. What the test cut-off says
+is about rows that chose nothing.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ from typing import Any
 from martlet.churn.calibration import Calibration, choose_calibration, log_odds, probability
 from martlet.churn.candidates import (
     CANDIDATES,
+    TOLERANCE,
     Candidate,
     Inputs,
     blend,
     scoring_of,
-    shape_loss,
+    shape_losses,
     usable,
 )
 from martlet.churn.folds import Fold, make_folds
@@ -33,9 +35,6 @@ __all__ = ["ChurnClassifier"]
 
 #: Fewest training rows, and of the rarer class.
 _FEWEST_ROWS, _FEWEST_EVENTS = 100, 20
-
-#: A simpler candidate is kept when its log loss is at most this share above the lowest.
-_TOLERANCE = 0.005
 
 _COLUMNS = {
     "candidate": "varchar",
@@ -157,7 +156,11 @@ class ChurnClassifier(Estimator):
             candidate = make(fold, features, inputs, settings)
             if candidate is not None and (not chosen or name in chosen):
                 made[name] = candidate
-        made["blend"] = blend(made["logistic_regression"], made["boosted_trees"])
+        alone = made.pop("no_purchase_probability", None)
+        made["blend"] = blend(made["logistic_regression"], alone or made["boosted_trees"])
+        if alone is not None:
+            # Last: behind it stands a model of its own, and it gives one reason only.
+            made["no_purchase_probability"] = alone
         return made, features
 
 
@@ -178,9 +181,16 @@ def _can_be_calibrated(name: str) -> bool:
 
 
 def _simplest_of_the_best(candidates: Mapping[str, Candidate], target: Vector) -> str:
-    losses = {name: shape_loss(target, item.values) for name, item in candidates.items()}
-    limit = min(losses.values()) * (1 + _TOLERANCE)
-    return next(name for name, loss in losses.items() if loss <= limit)
+    losses = {name: shape_losses(target, item.values) for name, item in candidates.items()}
+    lowest = min(losses.values(), key=lambda each: float(each.mean()))
+
+    def is_near(each: Vector) -> bool:
+        behind = each - lowest
+        error = float(behind.std(ddof=1)) / len(behind) ** 0.5
+        limit: float = max(TOLERANCE * float(lowest.mean()), error)
+        return float(behind.mean()) <= limit
+
+    return next(name for name, each in losses.items() if is_near(each))
 
 
 def _compared(
@@ -223,7 +233,8 @@ def _notices(
     training: Training, selection: Fold, champion: str, rows: list[Any], features: list[Any]
 ) -> list[str]:
     found = [
-        f"the champion is {champion}: the simplest within half a per cent of the lowest log loss"
+        f"the champion is {champion}: the simplest within half a per cent or one standard error "
+        "of the lowest log loss"
     ]
     if selection.judged_at is None:
         found.append(
