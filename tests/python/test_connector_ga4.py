@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from martlet.ga4_export import Ga4Truth, write_ga4_export
+from martlet.report.page import write_report
 from support import query, run_dbt
 
 NO_OTHER_TESTS = ("--exclude-resource-type", "unit_test", "--indirect-selection", "buildable")
@@ -341,3 +342,9 @@ def test_a_shop_of_events_alone_builds_everything(tmp_path: Path) -> None:
     assert session_events == truth.event_count - truth.consentless_count
     assert visitors == truth.visitor_count
     assert orders == 0
+    titles = write_report(database, tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "Visits" in titles
+    assert "Sales" not in titles
+    assert "marts.fct_orders is empty" in page
+    assert "needs marts of this version" not in page

@@ -12,6 +12,8 @@ from martlet.report.words import show
 
 #: A word so long would push a table off the page.
 LONG_WORD = 24
+#: A text so long needs a broad column.
+SENTENCE = 60
 
 __all__ = ["Writer", "anchor"]
 
@@ -92,11 +94,16 @@ class Writer:
 
 
 def _mark(table: Table, place: int) -> str:
-    """Return the class of a column: numbers to the right, unbroken texts may be broken."""
+    """Return the class of a column: numbers right, sentences broad, long words broken."""
     if table.columns[place][1] != "text":
         return ' class="n"'
-    words = (word for row in table.rows for word in str(row[place] or "").split())
-    return ' class="long"' if any(len(word) > LONG_WORD for word in words) else ""
+    texts = [str(row[place] or "") for row in table.rows]
+    names = []
+    if any(len(text) > SENTENCE for text in texts):
+        names.append("prose")
+    if any(len(word) > LONG_WORD for text in texts for word in text.split()):
+        names.append("long")
+    return f' class="{" ".join(names)}"' if names else ""
 
 
 def _source(section: Section) -> str:

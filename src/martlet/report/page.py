@@ -13,6 +13,7 @@ import duckdb
 
 from martlet import __version__
 from martlet.errors import MartletError
+from martlet.locks import holder, is_lock_error
 from martlet.report import SECTIONS
 from martlet.report.markup import Writer, anchor
 from martlet.report.parts import Finding, Section, Text
@@ -70,6 +71,10 @@ def write_report(database: Path, output: Path) -> list[str]:
             marts = Marts(con)
             sections = [_section(name, marts) for name in SECTIONS]
     except duckdb.Error as error:
+        if is_lock_error(error):
+            raise MartletError(
+                f"{database} is being written by {holder(error)}: try again later."
+            ) from error
         raise MartletError(f"{database} cannot be read: {error}") from error
     page = render_page(sections, marts, database.name, datetime.now(UTC))
     try:

@@ -14,9 +14,9 @@ __all__ = ["QUESTION", "TITLE", "section"]
 TITLE = "Lookers to review"
 QUESTION = "Which addresses look and never buy, and what would stopping them cost?"
 _QUERY = """
-select address_id, action, visit_count, hit_count, automation_probability, hits_saved_count,
+select address_id, action, visit_count, hit_count, hits_saved_count,
     cast(expected_margin_lost_amount as double) as margin_lost,
-    cast(net_value_amount as double) as net_value, reason, approved_action
+    reason, approved_action
 from marts.fct_looker_candidates
 order by hits_saved_count desc, address_id
 """
@@ -28,9 +28,9 @@ from marts.fct_looker_backtest
 where rule_name = 'looker_model'
 """
 _COLUMNS: list[Column] = [
-    ("Address (hash)", "text"), ("Proposed", "text"), ("Visits", "count"), ("Requests", "count"),
-    ("Machine with", "share"), ("Requests saved", "count"), ("Margin at risk", "money"),
-    ("Approved", "text"), ("Why", "text"),
+    ("Address (hash)", "text"), ("Proposed or approved", "text"), ("Visits", "count"),
+    ("Requests", "count"), ("Requests saved", "count"), ("Margin at risk", "money"),
+    ("Why", "text"),
 ]  # fmt: skip
 
 
@@ -42,9 +42,8 @@ def section(marts: Marts) -> Section:
     said, findings = _words(rows, marts)
     body = [
         (
-            row["address_id"][:12], row["action"], row["visit_count"], row["hit_count"],
-            row["automation_probability"], row["hits_saved_count"], row["margin_lost"],
-            row["approved_action"], row["reason"],
+            row["address_id"][:12], row["approved_action"] or row["action"], row["visit_count"],
+            row["hit_count"], row["hits_saved_count"], row["margin_lost"], row["reason"],
         )
         for row in rows[:12]
     ]  # fmt: skip

@@ -40,7 +40,7 @@ def section(marts: Marts) -> Section:
         text = (
             f"{many} surely more than before: "
             f"{listed([short(row['name'], NAME) for row in trending[:3]])}. "
-            "Look to their stock."
+            "Look to the stock."
         )
         findings = [Finding(text, min(0.3, rows[0]["trending"] / rows[0]["products"]))]
         said = text + " Bars: orders of the last 28 days; mark: what was to be expected."
