@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
@@ -62,6 +62,9 @@ class Window:
     user: Codes
     item: Codes
     time: Codes
+    _found: dict[int, tuple[Codes, Codes, Codes, Codes]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     def pairs(self, longest: int) -> tuple[Codes, Codes, Codes, Codes]:
         """Return user, item, number of purchases and age of each pair.
@@ -69,6 +72,12 @@ class Window:
         The age counts the user's later times of purchase: 0 is the last one. A user's `longest`
         latest pairs are kept; of as late ones those with the lower place.
         """
+        # Every measure, weight and decay that is tried asks for them again.
+        if longest not in self._found:
+            self._found[longest] = self._pairs(longest)
+        return self._found[longest]
+
+    def _pairs(self, longest: int) -> tuple[Codes, Codes, Codes, Codes]:
         key, place, count = np.unique(
             self.user * self.shape[1] + self.item, return_inverse=True, return_counts=True
         )
