@@ -98,8 +98,12 @@ def _mark(table: Table, place: int) -> str:
     if table.columns[place][1] != "text":
         return ' class="n"'
     texts = [str(row[place] or "") for row in table.rows]
+    broadest = max(
+        (i for i, (_, kind) in enumerate(table.columns) if kind == "text"),
+        key=lambda i: sum(len(str(row[i] or "")) for row in table.rows),
+    )
     names = []
-    if any(len(text) > SENTENCE for text in texts):
+    if place == broadest and any(len(text) > SENTENCE for text in texts):
         names.append("prose")
     if any(len(word) > LONG_WORD for text in texts for word in text.split()):
         names.append("long")
