@@ -1,6 +1,6 @@
 # Everything a person or a machine does with Martlet. `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help build publish test test-long check lint format docs report clean lock
+.PHONY: help build publish test test-long test-oldest check lint format docs report clean lock
 
 # The first Python of 3.11 or newer on this machine; override with make PYTHON=...
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3 python; do \
@@ -24,6 +24,12 @@ test: $(BIN)/.installed-dev ## Everything that proves the project: project check
 
 test-long: $(BIN)/.installed-dev ## What takes minutes: runs on a schedule, not on every change
 	$(BIN)/python -m pytest -m long $(ARGS)
+
+test-oldest: $(BIN)/python ## dbt build of the sample shop on the oldest versions pyproject.toml allows
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-oldest
+	$(BIN)/uv pip install --quiet --python .venv-oldest/bin/python --resolution lowest-direct -r pyproject.toml
+	$(BIN)/uv pip install --quiet --python .venv-oldest/bin/python --no-deps -e .
+	MARTLET_DATABASE=target/oldest.duckdb .venv-oldest/bin/martlet build --full-refresh $(ARGS)
 
 check: lint test ## What continuous integration runs: lint and test
 

@@ -421,6 +421,8 @@ def shop_with_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 CALLS = (
     "yes_or_no_predict('marts.training')",
     "trees_predict('marts.training')",
+    "yes_or_no_explain_predict('marts.training', top_k_features := 1)",
+    "trees_explain_predict('marts.training')",
     "groups_predict('marts.training')",
     "marts.list_of()",
 )

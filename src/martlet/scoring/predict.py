@@ -169,7 +169,9 @@ def explain_function(scoring: Scoring, explanation: Explanation, label: Label, t
         f"{chain.scored}, {PREFIX}of as (select {ROWS}.*, "
         f"{render(column(attributions))}[{chosen}] as {PREFIX}own from {chain.last}), "
         f"{PREFIX}ranked as (select {ROWS}.*, "
-        f"list_aggregate({sizes}, 'max', greatest(top_k_features, 1))[-1] as {PREFIX}least "
+        # DuckDB 1.x, whose clients read stored functions, has no list_aggregate with a number.
+        f"list_sort({sizes}, 'DESC', 'NULLS LAST')"
+        f"[least(greatest(top_k_features, 1), list_count({_own('own')}))] as {PREFIX}least "
         f"from {PREFIX}of as {ROWS})"
     )
     baseline = f"[{', '.join(render(number(value)) for value in explanation.baselines)}][{chosen}]"
