@@ -20,7 +20,7 @@ from martlet.options import COMMON, Option, Options
 from martlet.scoring.functions import no_rows
 from martlet.similarity.evaluation import EVALUATION, evaluate
 from martlet.similarity.functions import RECOMMENDED, SIMILAR, Chance, Columns, functions
-from martlet.similarity.history import DAY, History, load_history
+from martlet.similarity.history import DAY, History, Window, load_history
 from martlet.similarity.judging import METRICS, TIE, Blend, Learning, Task, choose
 from martlet.similarity.measures import MEASURES, shared_users
 from martlet.similarity.probability import (
@@ -243,7 +243,9 @@ def _chosen(
     is_better = is_better and _beats_both(judged)
     shipped = blend if is_better else _better_baseline(blend, chosen_by)
     horizon = min(second - first, int(history.time[-1]) + 1 - second)
-    probability, checks = _calibrated(history, learning, shipped, task, (first, second, horizon))
+    probability, checks = _calibrated(
+        history, learning, shipped, task, ((early, first), (late, second)), horizon
+    )
     rows = [
         *_described(judged, shipped.kind, "judged", second),
         *_described(chosen_by, shipped.kind, "choice", first),
@@ -281,17 +283,18 @@ def _described(
 
 
 def _calibrated(
-    history: History, learning: Learning, blend: Blend, task: Task, times: tuple[int, int, int]
+    history: History,
+    learning: Learning,
+    blend: Blend,
+    task: Task,
+    cuts: Sequence[tuple[Window, int]],
+    horizon: int,
 ) -> tuple[Probability | None, list[Mapping[str, Any]]]:
     """Calibrate on the last stretch of time; its error is that of doing so one stretch earlier."""
-    first, second, horizon = times
     tried, now = (
-        shown(
-            learning, blend, task, history.window(None, begin),
-            history.window(begin, begin + horizon), begin,
-        )
-        for begin in (first, second)
-    )  # fmt: skip
+        shown(learning, blend, task, window, history.window(end, end + horizon), end)
+        for window, end in cuts
+    )
     before, found = calibrate(tried), calibrate(now)
     if before is None or found is None:
         return found, []

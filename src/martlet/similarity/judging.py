@@ -8,7 +8,7 @@ from; the figures reported come from still later ones.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -104,13 +104,19 @@ class Learning:
     shrinkage: float
     ridge: float
     gap_decay: float
+    _kept: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def near(self, measure: str, window: Window) -> Neighbours:
-        """Return the neighbours by a measure."""
-        found = similarity(
-            measure, window, self.longest, self.shrinkage, self.ridge, self.gap_decay
-        )
-        return Neighbours(found, self.neighbours)
+        """Return the neighbours by a measure; asked again for the same window, the same ones."""
+        key = (measure, id(window))
+        if key not in self._kept:
+            found = similarity(
+                measure, window, self.longest, self.shrinkage, self.ridge, self.gap_decay
+            )
+            # The window is kept too, so that no other one can take its identity.
+            self._kept[key] = window, Neighbours(found, self.neighbours)
+        kept: Neighbours = self._kept[key][1]
+        return kept
 
 
 def scores(
