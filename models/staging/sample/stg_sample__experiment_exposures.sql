@@ -57,6 +57,7 @@ experiment_exposures as (
         visitor_id,
         customer_id,
         exposed_at,
+        cast(null as double) as propensity,
         {{ quarantine_columns(
             "experiment_id || '|' || coalesce(visitor_id, customer_id) || '|' || raw_row.exposed_at"
         ) | indent(8) }}
