@@ -23,11 +23,19 @@ from threadpoolctl import threadpool_limits
 from martlet.churn.calibration import Calibration, choose_calibration, log_odds, probability
 from martlet.churn.candidates import shape_loss
 from martlet.churn.folds import Fold
-from martlet.churn.measures import MEASURES, log_losses, measure
+from martlet.churn.measures import EDGE, MEASURES, log_losses, measure
 from martlet.errors import InsufficientData
 from martlet.estimators.base import Estimator, Fitted, Part, Scoring, Training, Vector
-from martlet.intent.candidates import Answer, amounts, calibrated, probabilities, simplest
-from martlet.intent.sides import Columns, choosing_rows, for_label
+from martlet.intent.candidates import (
+    Answer,
+    amounts,
+    calibrated,
+    condition,
+    probabilities,
+    simplest,
+)
+from martlet.intent.response import Response, learn_response
+from martlet.intent.sides import Columns, choosing_rows, for_label, ordinary_rows
 from martlet.intent.waiting import (
     STEPS,
     Economics,
@@ -94,6 +102,7 @@ class _Chosen:
     compared: list[tuple[Any, ...]]
     states: States
     waiting: Vector
+    response: Response
 
 
 class PurchaseIntent(Estimator):
@@ -105,7 +114,8 @@ class PurchaseIntent(Estimator):
         ``buy_col``, ``leave_col`` and ``amount_col`` are the labels; ``session_col``,
         ``group_col`` (the visitor) and ``moment_cols`` say which moment of whose visit a row is;
         ``idle_col``, ``count_col`` and ``clock_col`` are features that tell pauses, events and
-        seconds so far. ``buy_rule`` and ``leave_rule`` are the one-rule baselines.
+        seconds so far. ``treated_col`` is true or false at moments where chance decided whether
+        the shop steps in, NULL elsewhere. ``buy_rule`` and ``leave_rule`` are the baselines.
         ``max_iterations``, ``learn_rate`` and ``max_tree_depth`` are of the trees. The rest says
         what stepping in costs and does: see `martlet.intent.waiting.Economics`.
     """
@@ -116,7 +126,9 @@ class PurchaseIntent(Estimator):
     higher_is_better = frozenset({"buy_roc_auc", "leave_roc_auc"})
     options = (
         *COMMON,
-        *SPLITTING,
+        # By time only: at random, a visit would teach what it is judged by.
+        Option("data_split_method", "SEQ", "choice", ("SEQ", "CUSTOM")),
+        *(option for option in SPLITTING if option.name != "data_split_method"),
         Option("buy_col", "will_buy", "text"),
         Option("leave_col", "will_leave", "text"),
         Option("amount_col", "order_amount", "text"),
@@ -126,6 +138,7 @@ class PurchaseIntent(Estimator):
         Option("idle_col", "seconds_since_last_event", "text"),
         Option("count_col", "event_count", "text"),
         Option("clock_col", "seconds_since_start", "text"),
+        Option("treated_col", None, "text"),
         Option("buy_rule", "cart_item_count > 0", "text"),
         Option("leave_rule", "seconds_since_last_event >= 60", "text"),
         Option("max_iterations", 40, "integer", low=1, high=1000),
@@ -140,7 +153,10 @@ class PurchaseIntent(Estimator):
     @classmethod
     def extra_columns(cls, options: Options) -> list[str]:
         """Return the labels and the keys: never features."""
-        names = ("buy_col", "leave_col", "amount_col", "session_col", "group_col", "as_of_col")
+        names = (
+            "buy_col", "leave_col", "amount_col", "session_col", "group_col", "as_of_col",
+            "treated_col",
+        )  # fmt: skip
         return [*(options[name] for name in names if options[name]), *options["moment_cols"]]
 
     def empty_parts(self, options: Options) -> Mapping[str, Mapping[str, str]]:
@@ -161,11 +177,11 @@ class PurchaseIntent(Estimator):
 
     def _fit(self, training: Training, columns: Columns) -> Fitted:
         chosen = self._choose(Fold("selection", choosing_rows(training, columns), None), columns)
-        test = Fold("test", training, None)
+        test = Fold("test", ordinary_rows(training, columns), None)
         answers, compared, rows = self._judged(test, columns, chosen)
         scoring = self._scoring(answers, chosen, columns)
         buy, leave = (answers[name].values for name in ("buy", "leave"))
-        value = self._economics(training.options).value_now(buy, answers["amount"].values)
+        value = self._value(test, chosen.response, buy, leave, answers["amount"].values)
         policies = _policies(value, chosen, leave, *_path(test, columns))
         parts = {
             "comparison": Part(_COMPARED, [*chosen.compared, *compared]),
@@ -180,6 +196,8 @@ class PurchaseIntent(Estimator):
                     for name, found in chosen.calibration.items()
                 },
                 "waiting": chosen.waiting.tolist(),
+                "response": list(chosen.response.weights),
+                "response_moments": chosen.response.moment_count,
             },
             scoring,
             parts=parts,
@@ -195,10 +213,15 @@ class PurchaseIntent(Estimator):
 
     @staticmethod
     def _economics(options: Options) -> Economics:
-        return Economics(
-            options["odds_ratio"], options["margin_share"], options["contact_cost"],
-            options["offer_cost"],
-        )  # fmt: skip
+        return Economics(options["margin_share"], options["contact_cost"], options["offer_cost"])
+
+    def _value(
+        self, fold: Fold, response: Response, buy: Vector, leave: Vector, amount: Vector
+    ) -> Vector:
+        """Return the value of stepping in at each judged moment."""
+        shift = response.shift(_rule(fold), log_odds(buy), log_odds(leave))
+        treated = probability(log_odds(buy) + shift)
+        return self._economics(fold.training.options).value_now(buy, treated, amount)
 
     def _candidates(
         self, fold: Fold, columns: Columns, wanted: Mapping[str, str]
@@ -221,34 +244,44 @@ class PurchaseIntent(Estimator):
         return found, targets
 
     def _choose(self, fold: Fold, columns: Columns) -> _Chosen:
-        """Fit on the earlier visits; champions, calibration and waiting from the later ones."""
+        """Fit on the earlier visits; all that is chosen is chosen on the later ones."""
         found, targets = self._candidates(fold, columns, {})
+        chance = _chance(fold, columns)
+        # Where the shop stepped in, something else is observed.
+        untouched = chance != 1
         champion, calibration, compared, best = {}, {}, [], {}
         for name in ("buy", "leave"):
-            losses = {
-                key: shape_loss(targets[name], one.values) for key, one in found[name].items()
-            }
-            champion[name] = simplest(losses)
-            calibration[name] = {
-                key: choose_calibration(one.values, targets[name])
-                if key not in ("prior", "one_rule")
-                else Calibration()
+            ordinary = {
+                key: Answer(one.steps, one.output, one.values[untouched])
                 for key, one in found[name].items()
             }
-            compared += _compared(
-                fold, columns, name, found[name], targets[name], {}, champion[name]
-            )
+            target = targets[name][untouched]
+            losses = {key: shape_loss(target, one.values) for key, one in ordinary.items()}
+            champion[name] = simplest(losses)
+            calibration[name] = {
+                key: choose_calibration(one.values, target)
+                if key not in ("prior", "one_rule")
+                else Calibration()
+                for key, one in ordinary.items()
+            }
+            compared += _compared(fold, columns, name, ordinary, target, {}, champion[name])
             shape = calibration[name][champion[name]]
-            best[name] = probability(shape.apply(log_odds(found[name][champion[name]].values)))
+            best[name] = shape.apply(log_odds(found[name][champion[name]].values))
+        drawn = np.isfinite(chance)
+        response = learn_response(
+            fold.training.options["odds_ratio"], _rule(fold)[drawn], best["buy"][drawn],
+            best["leave"][drawn], chance[drawn], targets["buy"][drawn],
+        )  # fmt: skip
         champion["amount"] = simplest(_amount_losses(found["amount"], targets["amount"]))
-        value = self._economics(fold.training.options).value_now(
-            best["buy"], found["amount"][champion["amount"]].values
-        )
-        states = learn_states(value, best["leave"])
-        idle, events, following = _path(fold, columns)
-        place = states.place(idle, events, value, best["leave"])
+        buy, leave = probability(best["buy"]), probability(best["leave"])
+        amount = found["amount"][champion["amount"]].values
+        value = self._value(fold, response, buy, leave, amount)[untouched]
+        leave = leave[untouched]
+        states = learn_states(value, leave)
+        idle, events, following = _path(fold, columns, untouched)
+        place = states.place(idle, events, value, leave)
         waiting = waiting_values(place, states, value, following)
-        return _Chosen(champion, calibration, compared, states, waiting)
+        return _Chosen(champion, calibration, compared, states, waiting, response)
 
     def _judged(
         self, fold: Fold, columns: Columns, chosen: _Chosen
@@ -278,12 +311,9 @@ class PurchaseIntent(Estimator):
         """Put answers, value now and value of waiting into steps."""
         money = self._economics(columns.options)
         buy, leave = column(answers["buy"].output), column(answers["leave"].output)
-        odds = exp.Mul(this=number(money.odds_ratio), expression=buy.copy())
-        rest = exp.Paren(
-            this=exp.Add(
-                this=exp.Sub(this=number(1.0), expression=buy.copy()), expression=odds.copy()
-            )
-        )
+        steps_to_odds, shifted = _shifted(chosen.response, columns.options, buy, leave)
+        power = call("exp", exp.Neg(this=shifted))
+        rest = exp.Paren(this=exp.Add(this=number(1.0), expression=power))
         treated, value = column(PREFIX + "treated"), column(PREFIX + "value_now")
         margin = exp.Mul(
             this=number(money.margin_share), expression=column(answers["amount"].output)
@@ -302,7 +332,8 @@ class PurchaseIntent(Estimator):
             *answers["buy"].steps,
             *answers["leave"].steps,
             *answers["amount"].steps,
-            {PREFIX + "treated": exp.Div(this=odds, expression=rest)},
+            steps_to_odds,
+            {PREFIX + "treated": exp.Div(this=number(1.0), expression=rest)},
             {PREFIX + "value_now": worth},
             {PREFIX + "value_wait": call("list_extract", listed, state)},
             {
@@ -326,14 +357,55 @@ def _require(fold: Fold, name: str) -> None:
             )
 
 
-def _path(fold: Fold, columns: Columns) -> tuple[Vector, Vector, NDArray[np.int64]]:
+def _rule(fold: Fold) -> Vector:
+    """Read whether the rule of buying holds, 0 or 1."""
+    rule = fold.training.options["buy_rule"]
+    return fold.training.numbers("eval", f"cast(coalesce({rule}, false) as double)")
+
+
+def _chance(fold: Fold, columns: Columns) -> Vector:
+    """Read where chance decided: 1 to step in, 0 not to, NaN elsewhere."""
+    if not fold.training.options["treated_col"]:
+        return np.full(fold.training.rows["eval"], np.nan)
+    treated = f"cast(cast({columns['treated_col']} as boolean) as double)"
+    return fold.training.numbers("eval", treated)
+
+
+def _log_odds(value: exp.Expr) -> exp.Expr:
+    kept = call("greatest", call("least", value, number(1 - EDGE)), number(EDGE))
+    other = exp.Paren(this=exp.Sub(this=number(1.0), expression=kept.copy()))
+    return call("ln", exp.Div(this=kept, expression=other))
+
+
+def _shifted(
+    response: Response, options: Options, buy: exp.Expr, leave: exp.Expr
+) -> tuple[Mapping[str, exp.Expr], exp.Expr]:
+    """Write both log-odds as a step, and the log-odds of a purchase when the shop steps in."""
+    names = [PREFIX + "buy_odds", PREFIX + "leave_odds"]
+    step = {names[0]: _log_odds(buy.copy()), names[1]: _log_odds(leave.copy())}
+    level, ruled, *slopes = response.weights
+    rule = call("if", condition(options["buy_rule"]), number(ruled), number(0.0))
+    total: exp.Expr = exp.Add(
+        this=exp.Add(this=column(names[0]), expression=number(level)), expression=rule
+    )
+    if response.moment_count:
+        for name, slope, centre in zip(names, slopes, response.centres, strict=True):
+            off = exp.Paren(this=exp.Sub(this=column(name), expression=number(centre)))
+            total = exp.Add(this=total, expression=exp.Mul(this=number(slope), expression=off))
+    return step, exp.Paren(this=total)
+
+
+def _path(
+    fold: Fold, columns: Columns, within: NDArray[np.bool_] | slice = slice(None)
+) -> tuple[Vector, Vector, NDArray[np.int64]]:
     """Read of the judged rows the pause, the events so far and where the next moment is."""
     rows = fold.training
     idle, events, clock = (
-        rows.numbers("eval", f"cast({columns[name]} as double)")
+        rows.numbers("eval", f"cast({columns[name]} as double)")[within]
         for name in ("idle_col", "count_col", "clock_col")
     )
-    return idle, events, next_rows(fold.texts("eval", rows.options["session_col"]), clock, events)
+    session = fold.texts("eval", rows.options["session_col"])[within]
+    return idle, events, next_rows(session, clock, events)
 
 
 def _amount_losses(found: Mapping[str, Answer], paid: Vector) -> dict[str, float]:

@@ -17,7 +17,7 @@ from martlet.estimators.base import Label
 from martlet.schema import Feature
 from martlet.sqltext import PREFIX, call, column, number
 
-__all__ = ["TOLERANCE", "Answer", "amounts", "calibrated", "probabilities", "simplest"]
+__all__ = ["TOLERANCE", "Answer", "amounts", "calibrated", "condition", "probabilities", "simplest"]
 
 Array = NDArray[np.float64]
 Steps = tuple[Mapping[str, exp.Expr], ...]
@@ -56,7 +56,7 @@ class Answer:
     values: Array
 
 
-def _condition(rule: str) -> exp.Expr:
+def condition(rule: str) -> exp.Expr:
     """Parse a condition on the raw columns; missing is false."""
     parsed = parse_one(rule, dialect="duckdb")
     named_rows = parsed.transform(
@@ -80,7 +80,7 @@ def _by_rule(fold: Fold, name: str, rule: str | None, target: Array) -> Answer:
         float((target[group].sum() + target.mean()) / (group.sum() + 1))
         for group in (train, ~train)
     ]
-    case = exp.Case().when(_condition(rule), number(means[0])).else_(number(means[1]))
+    case = exp.Case().when(condition(rule), number(means[0])).else_(number(means[1]))
     return Answer(({output: case},), output, np.where(held, *means))
 
 

@@ -14,7 +14,7 @@ from martlet.schema import find_column
 from martlet.split import HASH, SPLIT
 from martlet.sqltext import identifier
 
-__all__ = ["Columns", "choosing_rows", "for_label"]
+__all__ = ["Columns", "choosing_rows", "for_label", "ordinary_rows"]
 
 #: Share of the teaching rows, the latest, that choose among candidates.
 _CHOOSING_SHARE = 0.3
@@ -47,10 +47,31 @@ class Columns:
         return identifier(self.plain(option))
 
 
+def _untouched(columns: Columns) -> str:
+    """Write that the shop did not step in at a moment."""
+    if not columns.options["treated_col"]:
+        return "true"
+    return f"not coalesce(cast({columns['treated_col']} as boolean), false)"
+
+
+def ordinary_rows(training: Training, columns: Columns) -> Training:
+    """Leave out of the teaching rows those at which the shop stepped in."""
+    if not columns.options["treated_col"]:
+        return training
+    name = identifier(training.table.strip('"') + "_ordinary")
+    training.con.execute(
+        f"create or replace temporary table {name} as select * from {training.table} "
+        f"where {_untouched(columns)} or {SPLIT} = 'eval' order by {HASH}"
+    )
+    counts = training.con.execute(f"select {SPLIT}, count(*) from {name} group by 1").fetchall()
+    return replace(training, table=name, rows={key: count for key, count in counts if key})
+
+
 def choosing_rows(training: Training, columns: Columns) -> Training:
     """Divide the teaching rows by time: the latest three tenths become part ``eval``.
 
-    A visitor with rows on both sides keeps those of one, whichever a hash says.
+    A visitor with rows on both sides keeps those of one, whichever a hash says. Moments at which
+    the shop stepped in are among the later rows only: they tell what that changes.
 
     Raises
     ------
@@ -73,7 +94,8 @@ def choosing_rows(training: Training, columns: Columns) -> Training:
     name = identifier(training.table.strip('"') + "_selection")
     training.con.execute(
         f"create or replace temporary table {name} as select * replace (case when {kept} = {later} "
-        f"then case when {later} then 'eval' else 'train' end end as {SPLIT}) "
+        f"then case when {later} then 'eval' when {_untouched(columns)} then 'train' end end "
+        f"as {SPLIT}) "
         f"from {rows} order by {HASH}"
     )
     counts = training.con.execute(f"select {SPLIT}, count(*) from {name} group by 1").fetchall()

@@ -29,41 +29,33 @@ STEPS = (0, 3, 6)
 
 @dataclass(frozen=True)
 class Economics:
-    """What stepping in costs and does.
+    """What stepping in costs, and what an order earns.
 
     Attributes
     ----------
-    odds_ratio
-        By how much it multiplies the odds of a purchase.
     margin_share
         Earnings as a share of an order.
     contact_cost, offer_cost
         What it costs each time, and when the order it was made for comes.
     """
 
-    odds_ratio: float
     margin_share: float
     contact_cost: float
     offer_cost: float
 
-    def treated(self, probability: Array) -> Array:
-        """Return the probability of a purchase after stepping in."""
-        odds = self.odds_ratio * probability
-        return np.asarray(odds / (1 - probability + odds))
-
-    def value_now(self, probability: Array, amount: Array) -> Array:
+    def value_now(self, probability: Array, treated: Array, amount: Array) -> Array:
         """Return what stepping in now adds to the expected margin, costs taken off.
 
         Parameters
         ----------
-        probability : ndarray of shape (moments,)
-            Of a purchase without it.
+        probability, treated : ndarray of shape (moments,)
+            Of a purchase without it, and with it.
         amount : ndarray of shape (moments,)
             Expected amount of the order.
         """
-        margin, after = self.margin_share * amount, self.treated(probability)
+        margin = self.margin_share * amount
         return np.asarray(
-            after * (margin - self.offer_cost) - probability * margin - self.contact_cost
+            treated * (margin - self.offer_cost) - probability * margin - self.contact_cost
         )
 
 

@@ -2,13 +2,13 @@
 
 A visit is one of three hidden kinds: lookers, who never buy; hesitant visitors, who buy now and
 then; and determined ones, who buy anyway. Each step leaves, fills the cart or buys with odds that
-depend on the kind and the cart. Stepping in counts once, and its response is planted: it raises the
-odds at every later step that a *hesitant* visitor with something in the cart buys; a visitor without a
-cart is annoyed and leaves sooner; nobody else is changed, but whoever buys takes the offer along. A
-policy sees the events, never the kind.
+depend on the kind and the cart. Stepping in counts once, and its response is planted: it raises
+the odds at every later step that a *hesitant* visitor with something in the cart buys; a visitor
+without a cart is annoyed and leaves sooner; nobody else is changed, but whoever buys takes the
+offer along. A policy sees the events, never the kind.
 
-All policies meet the same visits with the same luck (common random numbers), so differences between
-them are of the policies.
+All policies meet the same visits with the same luck (common random numbers), so differences
+between them are of the policies.
 """
 
 from __future__ import annotations

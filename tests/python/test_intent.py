@@ -1,0 +1,299 @@
+"""Purchase intent: nothing looks ahead, splits by time, waiting by an oracle, effects recovered."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pytest
+
+from martlet.churn.folds import Fold
+from martlet.churn.measures import roc_auc
+from martlet.errors import MartletError
+from martlet.estimators import find_estimator
+from martlet.estimators.base import Training
+from martlet.intent.response import learn_response
+from martlet.intent.sides import Columns, choosing_rows
+from martlet.intent.waiting import Economics, first_stops, learn_states, next_rows, waiting_values
+from martlet.options import parse_options
+from martlet.simulate.interventions import HESITANT, Observed, draw_visits, outcome_of
+from martlet.split import HASH, SPLIT
+from ml_support import connect, fit, rows
+from support import query, run_dbt
+
+SESSION_MODELS = (
+    "int_visitors__to_rebuild", "int_session_buckets__counted", "int_events__marking_sessions",
+    "int_visitors__to_cut", "int_sessions__cut", "int_sessions__judged", "ftr_sessions__intent",
+)  # fmt: skip
+UNTIL = "timestamp '2026-06-01 12:00:00'"
+ROWS = "select * exclude (ingest_number) from features.ftr_sessions__intent"
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample shop up to the training set."""
+    folder = tmp_path_factory.mktemp("intent")
+    database = folder / "martlet.duckdb"
+    run_dbt("seed", database=database, target=folder / "target")
+    run_dbt(
+        "run", "--select", "+ml_intent__training_set", database=database, target=folder / "target"
+    )
+    return database
+
+
+def test_later_events_never_change_an_earlier_row_and_a_load_adds_what_a_refresh_would(
+    shop: Path,
+) -> None:
+    early = shop.with_name("early.duckdb")
+    shutil.copy(shop, early)
+    with duckdb.connect(str(early)) as con:
+        con.execute(f"create table main.later as from shop.shop_events where event_at >= {UNTIL}")
+        con.execute(f"delete from shop.shop_events where event_at >= {UNTIL}")
+    target = shop.parent / "target"
+    run_dbt("run", "--full-refresh", "--select", *SESSION_MODELS, database=early, target=target)
+    past = f"{ROWS} where moment_at < {UNTIL}"
+    before, after = set(query(early, past)), set(query(shop, past))
+    assert len(before) > 5000
+    # A visitor may turn out to be a robot later: rows go, none changes.
+    assert {row[:3] for row in after - before} == set()
+    assert len(before - after) < 0.01 * len(before)
+    with duckdb.connect(str(early)) as con:
+        con.execute(
+            "insert into shop.shop_events select * replace (2 as ingest_number) from main.later"
+        )
+    run_dbt("run", "--select", *SESSION_MODELS, database=early, target=target)
+    assert set(query(early, ROWS)) == set(query(shop, ROWS))
+
+
+def test_no_visitor_is_on_both_sides_and_time_divides_them(shop: Path) -> None:
+    ((both, overlap),) = query(
+        shop,
+        """select (select count(*) from (select visitor_id from ml.ml_intent__training_set
+                group by 1 having count(distinct is_evaluation) > 1)),
+            (select count(*) from ml.ml_intent__training_set where not is_evaluation
+                and as_of_date > (select min(as_of_date) + 1 from ml.ml_intent__training_set
+                    where is_evaluation))""",
+    )
+    assert (both, overlap) == (0, 0)
+
+
+def test_no_feature_holds_the_answer(shop: Path) -> None:
+    """At the first event nobody knows; what the whole session came to would give it away."""
+    with duckdb.connect(str(shop), read_only=True) as con:
+        table = con.execute(
+            """select t.* exclude (session_id, moment_kind, moment_number, as_of_date, visitor_id,
+                last_event_name, channel_group, device_category, order_amount, is_evaluation,
+                will_leave), s.funnel_step as leak, s.event_count as whole_session_count
+            from ml.ml_intent__training_set as t
+            inner join intermediate.int_sessions__cut as s using (session_id)
+            where moment_kind = 'event' and moment_number = 1"""
+        ).fetchnumpy()
+    target = table.pop("will_buy").astype(float)
+
+    def area(name: str) -> float:
+        score = np.ma.filled(np.ma.asarray(table[name], float), -1.0)
+        found = roc_auc(target, score)
+        assert found is not None
+        return max(found, 1 - found)
+
+    leaks = {name: area(name) for name in ("leak", "whole_session_count")}
+    assert min(leaks.values()) > 0.9
+    honest = {name: area(name) for name in table if name not in leaks}
+    assert max(honest.values()) < 0.8, honest
+
+
+def visits(count: int, treat: bool) -> duckdb.DuckDBPyConnection:
+    """Simulated visits in columns the model type takes; chance steps in at one moment of each."""
+    import pyarrow as pa
+
+    drawn, rng = draw_visits(count, 7), np.random.default_rng(8)
+    at, treats = rng.integers(1, 6, count), (rng.random(count) < 0.5) & treat
+    seen: list[Observed] = []
+    bought, _ = outcome_of(drawn, lambda now: treats & (at == now.step), seen)
+    parts = []
+    for now, after in zip(seen, [*seen[1:], None], strict=True):
+        kept = np.flatnonzero(now.is_open & (~treats | (at == now.step)))
+        goes_on = bought[kept] if after is None else after.is_open[kept] | bought[kept]
+        mark = np.where(at[kept] == now.step, treats[kept].astype(float), np.nan)
+        columns = (now.cart, now.cart_step, now.seconds, bought)
+        here = [column[kept] for column in columns]
+        parts.append(
+            (kept, np.full(len(kept), now.step), *here, ~goes_on, mark, drawn.amount[kept])
+        )
+    names = (
+        "visit",
+        "event_count",
+        "cart",
+        "cart_step",
+        "clock",
+        "will_buy",
+        "will_leave",
+        "mark",
+        "amount",
+    )
+    given = pa.table(dict(zip(names, map(np.concatenate, zip(*parts, strict=True)), strict=True)))
+    con = connect()
+    con.register("given", given)
+    con.execute(
+        f"""create table visits as select visit::varchar as session_id,
+        (visit // 2)::varchar as visitor_id, event_count as moment,
+        date '2026-01-01' + (visit * 50 // {count})::int as as_of_date, event_count, cart,
+        cart_step, clock as seconds_since_start, 0.0 as seconds_since_last_event, will_buy,
+        will_leave,
+        case when will_buy then amount end as order_amount,
+        case when {treat} and not isnan(mark) then mark > 0 end as is_treated,
+        visit >= 0.75 * {count} and (isnan(mark) or mark = 0) as is_evaluation from given"""
+    )
+    return con
+
+
+CONFIG = {
+    "model_type": "purchase_intent", "as_of_col": "as_of_date", "data_split_method": "custom",
+    "data_split_col": "is_evaluation", "moment_cols": ["moment"], "buy_rule": "cart",
+    "leave_rule": "cart_step > 2", "offer_cost": 2.5,
+}  # fmt: skip
+
+
+def test_a_fit_scores_in_sql_as_in_python_and_decides(tmp_path: Path) -> None:
+    con = visits(6000, treat=True)
+    fit(con, "intent", "select * from visits", treated_col="is_treated", **CONFIG)
+    (row,) = rows(con, "select * from intent")
+    assert row["status"] == "trained"
+    assert row["scoring_difference"] < 1e-9
+    (answer,) = rows(
+        con,
+        """with live as (select 4 as event_count, true as cart, 1.0 as cart_step,
+            60.0 as seconds_since_start, 0.0 as seconds_since_last_event)
+        select * from intent_predict('live')""",
+    )
+    assert 0 < answer["buy_probability"] < answer["treated_buy_probability"] < 1
+    assert answer["uplift"] == pytest.approx(
+        answer["treated_buy_probability"] - answer["buy_probability"]
+    )
+    value = answer["treated_buy_probability"] * (0.3 * answer["expected_order_amount"] - 2.5)
+    value -= answer["buy_probability"] * 0.3 * answer["expected_order_amount"] + 0.1
+    assert answer["value_now_amount"] == pytest.approx(value)
+    decisions = rows(
+        con,
+        """select decision, min(value_now_amount - value_wait_amount) as least,
+            min(value_now_amount) as now from intent_predict('visits') group by 1 order by 1""",
+    )
+    by = {item["decision"]: item for item in decisions}
+    assert by["intervene"]["least"] >= 0
+    assert by["intervene"]["now"] > 0
+    assert by["wait"]["least"] < 0
+
+
+def test_the_champion_beats_the_one_rule_on_later_visits() -> None:
+    con = visits(4000, treat=False)
+    fit(con, "intent", "select * from visits", **CONFIG)
+    found = {
+        (item["candidate"], item["is_champion"]): item["log_loss"]
+        for item in rows(
+            con,
+            """select * from intent__comparison
+            where role = 'test' and target = 'buy' and moment = 'all'""",
+        )
+    }
+    champion = next(loss for (_, chosen), loss in found.items() if chosen)
+    assert champion <= found["one_rule", False] < found["prior", False]
+
+
+def test_a_random_split_is_refused() -> None:
+    con = visits(200, treat=False)
+    with pytest.raises(MartletError, match="data_split_method"):
+        fit(con, "intent", "select * from visits", **CONFIG | {"data_split_method": "random"})
+
+
+def test_too_few_visits_give_an_empty_model() -> None:
+    con = visits(100, treat=False)
+    outcome = fit(con, "intent", "select * from visits", **CONFIG)
+    assert outcome.status == "insufficient_data"
+    assert rows(con, "select * from intent_predict('visits')") == []
+
+
+def test_the_rows_that_choose_share_no_visitor_with_those_that_teach() -> None:
+    con = visits(2000, treat=False)
+    con.execute(
+        f"""create table t as select *, hash(session_id, moment) as {HASH},
+        'train' as {SPLIT} from visits"""
+    )
+
+    options = parse_options("purchase_intent", CONFIG, find_estimator("purchase_intent").options)
+    nothing: Any = None
+    training = Training(con, "t", options, [], nothing, None, {"train": 1}, 0)
+    chosen = choosing_rows(training, Columns(training))
+    name = Fold("selection", chosen, None).training.table
+    assert set(chosen.rows) == {"train", "eval"}
+    assert con.execute(
+        f"""select count(*) from (select visitor_id from {name} where {SPLIT} is not null
+        group by 1 having count(distinct {SPLIT}) > 1)"""
+    ).fetchall() == [(0,)]
+    ((latest, first),) = con.execute(
+        f"""select max(as_of_date) filter ({SPLIT} = 'train'),
+        min(as_of_date) filter ({SPLIT} = 'eval') from {name}"""
+    ).fetchall()
+    assert latest < first
+
+
+def test_waiting_is_worth_what_backward_induction_says() -> None:
+    """Three moments; from the first a visit goes on with 0.6, from the second with 0.5."""
+    rng = np.random.default_rng(3)
+    count, worth = 40_000, (1.0, 2.5, 4.0)
+    alive = np.column_stack([np.ones(count), rng.random(count) < 0.6, rng.random(count) < 0.5])
+    alive = np.cumprod(alive, axis=1) > 0
+    visit, step = np.nonzero(alive)
+    value = np.asarray(worth)[step]
+    following = next_rows(visit.astype(str).astype(object), step.astype(float), step + 1.0)
+    states = learn_states(value, np.zeros(len(value)))
+    place = states.place(np.zeros(len(value)), step + 1.0, value, np.zeros(len(value)))
+    found = waiting_values(place, states, value, following)[place]
+    # Backward: at the second, waiting is worth 0.5 x 4 = 2 < 2.5; at the first 0.6 x 2.5 = 1.5 > 1.
+    for moment, expected in enumerate((1.5, 2.0, 0.0)):
+        assert found[step == moment].mean() == pytest.approx(expected, abs=0.03)
+    act = value >= found
+    first = first_stops(act, following)
+    chosen = {int(visit[i]): int(step[i]) for i in np.flatnonzero(first)}
+    by_hand: dict[int, int] = {}
+    for i in np.flatnonzero(act):
+        by_hand[int(visit[i])] = min(by_hand.get(int(visit[i]), 9), int(step[i]))
+    assert chosen == by_hand
+
+
+def test_value_now_is_the_margin_added_less_what_it_costs() -> None:
+    money = Economics(margin_share=0.5, contact_cost=1.0, offer_cost=10.0)
+    # 0.3 x (50 - 10) - 0.2 x 50 - 1
+    assert money.value_now(np.array([0.2]), np.array([0.3]), np.array([100.0])) == pytest.approx(
+        1.0
+    )
+
+
+def test_a_planted_response_is_found_and_none_is_not_made_up() -> None:
+    rng = np.random.default_rng(5)
+    count = 40_000
+    rule, treated = rng.random(count) < 0.3, rng.random(count) < 0.5
+    buy, leave = rng.normal(-2, 1, count), rng.normal(0, 1, count)
+    planted = np.where(rule, 0.8, -0.4) * treated
+    bought = rng.random(count) < 1 / (1 + np.exp(-(buy + planted)))
+    args = (rule.astype(float), buy, leave, treated.astype(float), bought.astype(float))
+    found = learn_response(1.3, *args)
+    assert found.weights[0] == pytest.approx(-0.4, abs=0.1)
+    assert found.weights[0] + found.weights[1] == pytest.approx(0.8, abs=0.1)
+    assert found.weights[2:] == pytest.approx((0.0, 0.0), abs=0.08)
+    nothing = learn_response(1.3, *(item[:0] for item in args))
+    assert nothing.weights == (0.0, pytest.approx(np.log(1.3)), 0.0, 0.0)
+
+
+def test_the_simulator_answers_as_planted() -> None:
+    drawn = draw_visits(20_000, 1)
+    never, _ = outcome_of(drawn, lambda now: np.zeros(len(drawn), dtype=bool))
+    carted, acted = outcome_of(drawn, lambda now: now.cart & (now.cart_step == 0))
+    early, _ = outcome_of(drawn, lambda now: np.full(len(drawn), now.step == 1))
+    hesitant = drawn.kind == HESITANT
+    # Only hesitant visitors who were stepped in for are changed; without a cart some are lost.
+    assert (carted == never)[~(hesitant & (acted > 0))].all()
+    assert carted[hesitant].mean() > never[hesitant].mean() + 0.05
+    assert early.mean() < never.mean()
