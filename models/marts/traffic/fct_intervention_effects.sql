@@ -13,7 +13,7 @@ variants as (
     where is_treated
 ),
 
--- Each variant beside the control group; everybody weighs as many as had the chance to be in their place.
+-- Each variant beside the control group; each weighs one over its chance to be there.
 arms as (
     select
         variants.experiment_id,

@@ -59,7 +59,7 @@ counted as (
     where exposures.visitor_id is not null
 ),
 
--- A page often reports what it shows a moment before the first event, and on leaving after the last.
+-- A page may report what it shows a moment before the first event, and on leaving after the last.
 placed as (
     select
         counted.*,
