@@ -61,8 +61,15 @@ def test_later_events_never_change_an_earlier_row_and_a_load_adds_what_a_refresh
     assert {row[:3] for row in after - before} == set()
     assert len(before - after) < 0.01 * len(before)
     with duckdb.connect(str(early)) as con:
+        # A load more, and its line in the ledger of loads.
         con.execute(
-            "insert into shop.shop_events select * replace (2 as ingest_number) from main.later"
+            """insert into shop.shop_events
+            select * replace (2 as ingest_number) from main.later"""
+        )
+        con.execute(
+            """insert into intermediate.int_event_batches__observed
+            select * replace (2 as ingest_number)
+            from intermediate.int_event_batches__observed limit 1"""
         )
     run_dbt("run", "--select", *SESSION_MODELS, database=early, target=target)
     assert set(query(early, ROWS)) == set(query(shop, ROWS))
