@@ -80,11 +80,12 @@ def _words(rows: list[dict[str, Any]]) -> tuple[str, list[Finding]]:
         said += f" In the sixth month after it {share(later)} do."
     said += " A darker square: more of them came back. A row that pales faster than those above "
     said += "it: newer customers stay less."
-    # The three newest cohorts with three whole months behind them, against all before.
+    # The three newest cohorts with three whole months behind them, against all before; not the
+    # first month of the data, whose customers may be old ones who look new.
     cohorts = sorted({row["cohort"] for row in rows if row["age"] == 3})
     ages = range(1, 4)
     newest = [row for row in rows if row["cohort"] in cohorts[-3:]]
-    older = [row for row in rows if row["cohort"] in cohorts[:-3]]
+    older = [row for row in rows if row["cohort"] in cohorts[1:-3]]
     now, before = _mean(newest, ages), _mean(older, ages)
     if len(cohorts) < 6 or now is None or not before:
         return said, []
