@@ -16,6 +16,7 @@ from typing import Any
 
 import duckdb
 
+from martlet.encoding import Encoding
 from martlet.errors import InsufficientData, MartletError
 from martlet.estimators import find_estimator
 from martlet.estimators.base import Estimator, Previous, Training
@@ -57,6 +58,17 @@ def plan(spec: ModelSpec) -> tuple[Estimator, Options]:
     return estimator, parse_options(estimator.model_type, spec.ml_config, estimator.options)
 
 
+def _refuse_wide(encoding: Encoding, estimator: Estimator) -> None:
+    if estimator.max_columns is None or encoding.width <= estimator.max_columns:
+        return
+    widest = max(encoding.blocks, key=lambda block: block.width)
+    raise MartletError(
+        f"{estimator.model_type} takes at most {estimator.max_columns:,} encoded columns and got "
+        f"{encoding.width:,}, of which {widest.name} makes {widest.width:,}: group its values "
+        "(keep the frequent ones, ML.HASH_BUCKETIZE) or leave it out."
+    )
+
+
 def learn(
     con: duckdb.DuckDBPyConnection,
     prepared: PreparedRows,
@@ -69,6 +81,7 @@ def learn(
     encoding, information, notices = learn_encoding(
         con, query, prepared.features, estimator.preparation(options)
     )
+    _refuse_wide(encoding, estimator)
     training = Training(
         con,
         prepared.table,

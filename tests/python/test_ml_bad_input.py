@@ -202,6 +202,26 @@ def test_ten_thousand_categories():
     assert unseen["predicted_y"] is not None
 
 
+def test_types_that_hold_a_row_as_a_vector_refuse_ten_thousand_categories():
+    con = connect()
+    con.execute(
+        "create table many as select 'c' || (i % 10000) as code, i % 3 as n, i % 7 as y "
+        "from range(20000) as r(i)"
+    )
+    for model_type, options in (
+        ("kmeans", {"num_clusters": 3}),
+        ("pca", {"num_principal_components": 2}),
+        ("dnn_regressor", {"labels": "y"}),
+    ):
+        refuse(
+            con,
+            "takes at most 4,000 encoded columns",
+            "select code, n, y from many" if "labels" in options else "select code, n from many",
+            model_type=model_type,
+            **options,
+        )
+
+
 def test_an_identifier_as_a_feature_is_refused():
     con = connect()
     con.execute(

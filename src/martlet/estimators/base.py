@@ -281,6 +281,9 @@ class Estimator:
         Its options: those of `martlet.options` it takes and its own.
     max_classes
         Most classes a label may have.
+    max_columns
+        Most encoded columns; None: no limit. For types whose SQL holds every encoded column of a
+        row side by side.
     metrics
         For custom types: the columns of the function ``evaluate``, the one that versions are
         compared by first.
@@ -292,6 +295,7 @@ class Estimator:
     task: ClassVar[Task]
     options: ClassVar[tuple[Option, ...]]
     max_classes: ClassVar[int] = 1000
+    max_columns: ClassVar[int | None] = None
     metrics: ClassVar[tuple[str, ...]] = ()
     higher_is_better: ClassVar[frozenset[str]] = frozenset()
 

@@ -22,7 +22,13 @@ from martlet.option_values import Candidates, Range
 from martlet.options import COMMON, TUNING, Option, Options
 from martlet.preprocessing import Preparation
 from martlet.schema import find_column
-from martlet.scoring.vectors import VALUE_COLUMNS, anomaly_cut, fixed_vector, value_rows
+from martlet.scoring.vectors import (
+    MOST_COLUMNS,
+    VALUE_COLUMNS,
+    anomaly_cut,
+    fixed_vector,
+    value_rows,
+)
 from martlet.sqltext import PREFIX, array, call, column, identifier, number
 
 __all__ = ["KMeans"]
@@ -38,6 +44,7 @@ class KMeans(Estimator):
 
     model_type = "kmeans"
     task = "clustering"
+    max_columns = MOST_COLUMNS
     options = (
         *COMMON,
         *TUNING,

@@ -22,6 +22,7 @@ from martlet.option_values import Candidates, Range
 from martlet.options import COMMON, SUPERVISED, TUNING, Option, Options
 from martlet.scoring.networks import hidden_layers, output_scores
 from martlet.scoring.softmax import softmax
+from martlet.scoring.vectors import MOST_COLUMNS
 from martlet.sqltext import PREFIX, call, number
 
 __all__ = ["NeuralClassifier", "NeuralRegressor"]
@@ -69,6 +70,8 @@ def _stand_ins(options: Options) -> list[str]:
 
 class _Neural(Estimator):
     """What both types share: the epochs."""
+
+    max_columns = MOST_COLUMNS
 
     @classmethod
     def default_search(cls) -> dict[str, Range | Candidates]:

@@ -20,7 +20,13 @@ from martlet.errors import MartletError
 from martlet.estimators.base import Estimator, Fitted, Iteration, Part, Scoring, Training
 from martlet.options import COMMON, Option, Options
 from martlet.preprocessing import Preparation
-from martlet.scoring.vectors import VALUE_COLUMNS, anomaly_cut, fixed_vector, value_rows
+from martlet.scoring.vectors import (
+    MOST_COLUMNS,
+    VALUE_COLUMNS,
+    anomaly_cut,
+    fixed_vector,
+    value_rows,
+)
 from martlet.sqltext import PREFIX, array, call, column
 
 __all__ = ["PrincipalComponents"]
@@ -32,6 +38,7 @@ class PrincipalComponents(Estimator):
     """BigQuery ML's PCA."""
 
     model_type = "pca"
+    max_columns = MOST_COLUMNS
     task = "decomposition"
     options = (
         *COMMON,

@@ -13,7 +13,17 @@ from martlet.blocks import NumberBlock
 from martlet.encoding import Encoding
 from martlet.sqltext import PREFIX, array, number
 
-__all__ = ["ANOMALY_GRID", "VALUE_COLUMNS", "anomaly_cut", "fixed_vector", "value_rows"]
+__all__ = [
+    "ANOMALY_GRID",
+    "MOST_COLUMNS",
+    "VALUE_COLUMNS",
+    "anomaly_cut",
+    "fixed_vector",
+    "value_rows",
+]
+
+#: Encoded columns of which the SQL makes a vector; twice as many take minutes to compile.
+MOST_COLUMNS = 4000
 
 #: Shares of anomalies for which the cut is stored: 0 to one half.
 ANOMALY_GRID = 1000
