@@ -9,7 +9,7 @@
     latest_by        of those rows, only the ones with the highest value of this column,
     latest_days      or up to so many days before it
     extra_columns    columns the model knows and those rows lack
-    ignored_inputs   keys, dates, counters and ages, which differ by nature
+    ignored_inputs   keys, dates, counters, ages and what a product has one value of a date, which differ by nature
     scores           table of predictions; without it the model scores nothing by date
     score            the column whose distribution is watched
     score_date       the date predictions are compared by, where that is not as_of_date
@@ -110,7 +110,11 @@
             'is_lower_better': true,
             'rows': 'ftr_customer_products__propensity', 'rows_where': "cutoff_role = 'current'",
             'extra_columns': {'is_test': 'cast(null as boolean)', 'kept_share': 'cast(null as double)'},
-            'ignored_inputs': ['customer_id', 'product_id', 'cutoff_role', 'candidate_source', 'is_test', 'kept_share'],
+            'ignored_inputs': [
+                'customer_id', 'product_id', 'cutoff_role', 'candidate_source', 'is_test', 'kept_share',
+                'days_on_sale', 'tenure_days', 'usual_gap_days', 'interval_days', 'repeat_customer_share',
+                'buyer_share_90_days', 'recent_buyer_share', 'unit_amount',
+            ],
             'scores': 'ml_propensity__predictions', 'score': 'purchase_probability', 'is_probability': true,
         },
         {
