@@ -74,14 +74,17 @@ def evaluate(
             blend, measure=measure, similarity=1.0, frequency=0.0, popularity=TIE
         )
     found = {}
-    near = {one: learning.near(one, before) for one in {b.measure for b in known.values()}}
+    near = learning.nears(sorted({b.measure for b in known.values()}), before)
     for name, one in known.items():
         score = scores(before, near[one.measure], one, users, learning.longest)
         for target, row in _by_target(score, wanted, seen, before):
             found[name, target] = row
+    drawn = {
+        count: _drawn(count) for count in {len(row[0]["ndcg_at_10"]) for row in found.values()}
+    }
     return [
         {"recommender": name, "target": target}
-        | _figures(row, found["popularity", target], found["personal_frequency", target])
+        | _figures(row, found["popularity", target], found["personal_frequency", target], drawn)
         for (name, target), row in found.items()
     ]
 
@@ -104,9 +107,9 @@ def _spread(best: NDArray[np.int64], before: Window) -> dict[str, float]:
     shown = np.bincount(best[best >= 0], minlength=size).astype(float)
     ordered = np.sort(shown)
     total = max(float(ordered.sum()), 1.0)
-    pairs = np.unique(before.user * size + before.item)
-    buyers = np.bincount(pairs % size, minlength=size)
-    share = np.maximum(buyers, 0.5) / len(np.unique(before.user))
+    bought = before.bought(10**9)
+    buyers = np.asarray(bought.sum(axis=0)).ravel()
+    share = np.maximum(buyers, 0.5) / np.count_nonzero(np.diff(bought.indptr))
     return {
         "coverage": float((shown > 0).mean()),
         "gini": float((2 * np.arange(1, size + 1) - size - 1) @ ordered / (size * total)),
@@ -114,14 +117,20 @@ def _spread(best: NDArray[np.int64], before: Window) -> dict[str, float]:
     }
 
 
-def _figures(own: Any, popularity: Any, frequency: Any) -> dict[str, Any]:
-    """Return means, and the gains over both baselines, with intervals over the same users."""
+def _drawn(count: int) -> NDArray[np.float64]:
+    """Return how often each user is drawn, one row a sample: the same for all recommenders."""
+    rng = np.random.default_rng(0)
+    return rng.multinomial(count, np.full(count, 1 / count), size=_RESAMPLES) / count
+
+
+def _figures(own: Any, popularity: Any, frequency: Any, weights: Any) -> dict[str, Any]:
+    """Return means, and the gains over both baselines, with 95 % intervals over the same users."""
     rows, spread = own
     ndcg = rows["ndcg_at_10"]
     drawn = np.stack(
         [ndcg, ndcg - popularity[0]["ndcg_at_10"], ndcg - frequency[0]["ndcg_at_10"]], axis=1
     )
-    low, high = _interval(drawn)
+    low, high = np.quantile(weights[len(ndcg)] @ drawn, [0.025, 0.975], axis=0)
     result: dict[str, Any] = {"judged_user_count": len(ndcg)}
     result |= {name: float(values.mean()) for name, values in rows.items()} | spread
     means = drawn.mean(axis=0)
@@ -129,13 +138,3 @@ def _figures(own: Any, popularity: Any, frequency: Any) -> dict[str, Any]:
     for place, name in enumerate(_BOUNDS):
         gains_over |= {f"{name}_low": low[place], f"{name}_high": high[place]}
     return result | {name: float(value) for name, value in gains_over.items()}
-
-
-def _interval(rows: NDArray[np.float64]) -> tuple[Any, Any]:
-    """Return the bounds of the 95 % interval of each column's mean, users drawn anew."""
-    count = len(rows)
-    weights = np.random.default_rng(0).multinomial(
-        count, np.full(count, 1 / count), size=_RESAMPLES
-    )
-    low, high = np.quantile(weights @ rows / count, [0.025, 0.975], axis=0)
-    return low, high

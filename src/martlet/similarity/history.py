@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,15 +57,22 @@ class History:
 
 @dataclass(frozen=True)
 class Window:
-    """The rows of one stretch of time."""
+    """The rows of one stretch of time, and what was worked out of them before."""
 
     shape: tuple[int, int]
     user: Codes
     item: Codes
     time: Codes
-    _found: dict[int, tuple[Codes, Codes, Codes, Codes]] = field(
-        default_factory=dict, repr=False, compare=False
-    )
+    _found: dict[Any, tuple[Any, Any]] = field(default_factory=dict, repr=False, compare=False)
+
+    def found(self, name: Any, settings: Any, make: Callable[[], Any]) -> Any:
+        """Return what `make` gives: again, if it was made last with the same settings.
+
+        Every measure, weight and decay that is tried asks for the same matrices again.
+        """
+        if name not in self._found or self._found[name][0] != settings:
+            self._found[name] = settings, make()
+        return self._found[name][1]
 
     def pairs(self, longest: int) -> tuple[Codes, Codes, Codes, Codes]:
         """Return user, item, number of purchases and age of each pair.
@@ -72,10 +80,10 @@ class Window:
         The age counts the user's later times of purchase: 0 is the last one. A user's `longest`
         latest pairs are kept; of as late ones those with the lower place.
         """
-        # Every measure, weight and decay that is tried asks for them again.
-        if longest not in self._found:
-            self._found[longest] = self._pairs(longest)
-        return self._found[longest]
+        found: tuple[Codes, Codes, Codes, Codes] = self.found(
+            ("pairs", longest), None, lambda: self._pairs(longest)
+        )
+        return found
 
     def _pairs(self, longest: int) -> tuple[Codes, Codes, Codes, Codes]:
         key, place, count = np.unique(
@@ -96,11 +104,17 @@ class Window:
 
     def bought(self, longest: int) -> Any:
         """Return users x items, 1 where bought."""
+        return self.found(("bought", longest), None, lambda: self._bought(longest))
+
+    def _bought(self, longest: int) -> Any:
         user, item, _, _ = self.pairs(longest)
         return sparse.csr_matrix((np.ones(len(user)), (user, item)), shape=self.shape)
 
     def recent(self, longest: int, decay: float) -> Any:
         """Return users x items with decay ** age, each row summing to 1."""
+        return self.found("recent", (longest, decay), lambda: self._recent(longest, decay))
+
+    def _recent(self, longest: int, decay: float) -> Any:
         user, item, _, age = self.pairs(longest)
         weight = decay ** age.astype(float)
         total = np.bincount(user, weights=weight, minlength=self.shape[0])
@@ -111,8 +125,12 @@ class Window:
 
         Here the age counts the user's later orders, of whatever item.
         """
+        return self.found("frequency", (longest, decay), lambda: self._frequency(longest, decay))
+
+    def _frequency(self, longest: int, decay: float) -> Any:
         kept = self.bought(longest)
-        weight = decay ** self._orders_since().astype(float)
+        age = self.found("orders since", None, self._orders_since)
+        weight = decay ** age.astype(float)
         total = sparse.csr_matrix((weight, (self.user, self.item)), shape=self.shape)
         return total.multiply(kept).tocsr()
 
@@ -132,6 +150,10 @@ class Window:
 
     def next_orders(self) -> Window:
         """Return only each user's first time of purchase."""
+        found: Window = self.found("next orders", None, self._next_orders)
+        return found
+
+    def _next_orders(self) -> Window:
         first = np.full(self.shape[0], np.iinfo(np.int64).max)
         np.minimum.at(first, self.user, self.time)
         kept = self.time == first[self.user]
@@ -150,6 +172,12 @@ class Window:
         With a half-life a user's last purchase of an item weighs half for each such stretch of
         time before the last purchase of all.
         """
+        found: NDArray[np.float64] = self.found(
+            "popularity", half_life_days, lambda: self._popularity(half_life_days)
+        )
+        return found
+
+    def _popularity(self, half_life_days: float) -> NDArray[np.float64]:
         key, place = np.unique(self.user * self.shape[1] + self.item, return_inverse=True)
         weight = np.ones(len(key))
         if half_life_days and len(key):

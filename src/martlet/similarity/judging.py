@@ -8,14 +8,16 @@ from; the figures reported come from still later ones.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from martlet.similarity.history import DAY, Window
-from martlet.similarity.measures import Neighbours, similarity
+from martlet.similarity.measures import Neighbours, Pairs, similarity
 
 __all__ = ["METRICS", "TIE", "Blend", "Learning", "Task", "choose", "gains", "scores"]
 
@@ -104,19 +106,24 @@ class Learning:
     shrinkage: float
     ridge: float
     gap_decay: float
-    _kept: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def near(self, measure: str, window: Window) -> Neighbours:
-        """Return the neighbours by a measure; asked again for the same window, the same ones."""
-        key = (measure, id(window))
-        if key not in self._kept:
-            found = similarity(
-                measure, window, self.longest, self.shrinkage, self.ridge, self.gap_decay
-            )
-            # The window is kept too, so that no other one can take its identity.
-            self._kept[key] = window, Neighbours(found, self.neighbours)
-        kept: Neighbours = self._kept[key][1]
-        return kept
+        """Return the neighbours by a measure."""
+        return self.nears((measure,), window)[measure]
+
+    def nears(self, measures: Iterable[str], window: Window) -> dict[str, Neighbours]:
+        """Return the neighbours by each measure; those that count the same pairs count once."""
+        pairs = Pairs(window, self.longest)
+        return {
+            one: window.found(one, self, partial(self._near, one, window, pairs))
+            for one in measures
+        }
+
+    def _near(self, measure: str, window: Window, pairs: Pairs) -> Neighbours:
+        found = similarity(
+            measure, window, self.longest, self.shrinkage, self.ridge, self.gap_decay, pairs
+        )
+        return Neighbours(found, self.neighbours)
 
 
 def scores(
@@ -175,7 +182,7 @@ class _Search:
     ) -> None:
         self.users, wanted = task.targets(before, after)
         self.learning, self.before = learning, before
-        self.near = {measure: learning.near(measure, before) for measure in measures}
+        self.near = learning.nears(measures, before)
         self._kept: dict[Any, Any] = {}
         days = float(np.ptp(before.time)) / DAY if len(before.time) else 0.0
         shares = [round(share * days, 3) for share in _HALF_LIVES if share * days >= 1]

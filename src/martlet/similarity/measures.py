@@ -18,7 +18,7 @@ from scipy.linalg import lapack
 
 from martlet.similarity.history import Window
 
-__all__ = ["MEASURES", "Neighbours", "similarity"]
+__all__ = ["MEASURES", "Neighbours", "Pairs", "shared_users", "similarity"]
 
 #: Names of the measures.
 MEASURES = ("COOCCURRENCE", "COSINE", "TRANSITION", "EASE")
@@ -48,8 +48,29 @@ class Neighbours:
         return item, other, np.arange(len(item)) - first + 1, value
 
 
+class Pairs:
+    """How many users bought both of two items, counted when it is asked for, and once."""
+
+    def __init__(self, window: Window, longest: int) -> None:
+        self._window, self._longest = window, longest
+        self._counted: Any = None
+
+    def count(self) -> Any:
+        """Return items x items, sparse; the diagonal counts the users of an item."""
+        if self._counted is None:
+            bought = self._window.bought(self._longest)
+            self._counted = (bought.T.tocsr() @ bought).tocsr()
+        return self._counted
+
+
 def similarity(
-    measure: str, window: Window, longest: int, shrinkage: float, ridge: float, gap_decay: float
+    measure: str,
+    window: Window,
+    longest: int,
+    shrinkage: float,
+    ridge: float,
+    gap_decay: float,
+    pairs: Pairs | None = None,
 ) -> Any:
     """Return items x items: how much a purchase of the row's item speaks for the column's.
 
@@ -67,20 +88,21 @@ def similarity(
         L2 penalty of EASE.
     gap_decay : float
         For TRANSITION: the weight of an item bought one order later still.
+    pairs : Pairs, optional
+        Those of the window, to share them with another measure.
     """
-    bought = window.bought(longest)
-    count = np.asarray(bought.sum(axis=0)).ravel()
+    pairs = pairs or Pairs(window, longest)
+    count = np.asarray(window.bought(longest).sum(axis=0)).ravel()
     if measure == "EASE":
-        inverse = _inverse((bought.T @ bought).toarray() + ridge * np.eye(len(count)))
+        inverse = _inverse(pairs.count().toarray() + ridge * np.eye(len(count)))
         weights = inverse / -np.diag(inverse)[None, :]
         np.fill_diagonal(weights, 0.0)
         return weights
     if measure == "TRANSITION":
         return _scaled(_transitions(window, gap_decay), count, shrinkage)
-    together = (bought.T @ bought).tocsr()
     if measure == "COOCCURRENCE":
-        return sparse.diags(1 / np.maximum(count + shrinkage, 1e-12)) @ together
-    return _scaled(together, count, shrinkage)
+        return sparse.diags(1 / np.maximum(count + shrinkage, 1e-12)) @ pairs.count()
+    return _scaled(pairs.count(), count, shrinkage)
 
 
 def _inverse(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -94,11 +116,12 @@ def _inverse(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _scaled(together: Any, count: NDArray[np.float64], shrinkage: float) -> Any:
-    found = together.tocoo()
-    root = np.sqrt(count[found.row] * count[found.col])
-    return sparse.csr_matrix(
-        (found.data / (root + shrinkage), (found.row, found.col)), shape=found.shape
-    )
+    root = np.sqrt(count)
+    scale = root[together.indices]
+    scale *= np.repeat(root, np.diff(together.indptr))
+    scale += shrinkage
+    data = np.divide(together.data, scale, out=scale)
+    return sparse.csr_matrix((data, together.indices, together.indptr), shape=together.shape)
 
 
 def _transitions(window: Window, decay: float) -> Any:
@@ -113,13 +136,16 @@ def _transitions(window: Window, decay: float) -> Any:
     events = sparse.csr_matrix(
         (np.ones(len(item)), (event, item)), shape=(len(owner), window.shape[1])
     )
-    total = sparse.csr_matrix((window.shape[1], window.shape[1]))
+    # What comes later is put together for each order first: the items are then multiplied once.
+    row, later, weight = [], [], []
     for gap in range(1, _LATER + 1):
         same = np.flatnonzero(owner[gap:] == owner[:-gap])
-        if not len(same):
-            break
-        total = total + decay ** (gap - 1) * (events[same].T @ events[same + gap])
-    return total
+        row.append(same)
+        later.append(same + gap)
+        weight.append(np.full(len(same), decay ** (gap - 1)))
+    places = (np.concatenate(row), np.concatenate(later))
+    ahead = sparse.csr_matrix((np.concatenate(weight), places), shape=(len(owner), len(owner)))
+    return (events.T.tocsr() @ (ahead @ events)).tocsr()
 
 
 def _greatest(matrix: Any, most: int) -> Any:
@@ -159,6 +185,4 @@ def _greatest_of(rows: NDArray[np.float64], begin: int, most: int) -> Any:
 
 def shared_users(window: Window, longest: int, item: Any, other: Any) -> Any:
     """Return the number of users who bought both, one a pair."""
-    bought = window.bought(longest)
-    together = (bought.T @ bought).tocsr()
-    return np.asarray(together[item, other]).ravel().astype(np.int64)
+    return np.asarray(Pairs(window, longest).count()[item, other]).ravel().astype(np.int64)
