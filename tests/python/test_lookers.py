@@ -72,6 +72,13 @@ def load(con: duckdb.DuckDBPyConnection, folder: Path, until: str = "2026-08-01"
     )
 
 
+def build(folder: Path, database: Path, as_of_date: str = "") -> None:
+    shared: dict[str, Any] = {"database": database, "target": folder / database.stem}
+    run_dbt("seed", "--full-refresh", "--select", "path:seeds/reference", **shared)
+    settings = {"martlet_as_of_date": as_of_date}
+    run_dbt("run", "--full-refresh", "--select", *MODELS, vars=settings, **shared)
+
+
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
     """Two warehouses of the same traffic: whole, and as it was on the first of July."""
@@ -82,10 +89,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
         database = folder / f"{name}.duckdb"
         with duckdb.connect(str(database)) as con:
             load(con, folder, until)
-        settings = {"martlet_as_of_date": "2026-07-01" if name == "before" else "2026-08-01"}
-        shared: dict[str, Any] = {"database": database, "target": folder / name, "vars": settings}
-        run_dbt("seed", "--full-refresh", "--select", "path:seeds/reference", **shared)
-        run_dbt("run", "--full-refresh", "--select", *MODELS, **shared)
+        build(folder, database, "2026-07-01" if name == "before" else "2026-08-01")
         databases.append(database)
     return folder, databases[0], databases[1]
 
@@ -149,6 +153,36 @@ def test_the_list_is_empty_when_evidence_is_thin(built: tuple[Path, Path, Path])
         "and (a.active_day_count < 3 or a.hit_count < 30)",
     )
     assert thin == [(0,)]
+
+
+def test_a_server_log_without_orders_is_watched(built: tuple[Path, Path, Path]) -> None:
+    folder, _, _ = built
+    database = folder / "log.duckdb"
+    with duckdb.connect(str(database)) as con:
+        load(con, folder, "2026-06-30 22:00")
+        con.execute("delete from shop.shop_events; delete from shop.shop_orders")
+    build(folder, database)
+    actions = dict(
+        query(database, "select action, count(*) from marts.fct_looker_candidates group by 1")
+    )
+    assert set(actions) == {"monitor"}
+    assert query(
+        database,
+        "select distinct as_of_date, order_rate_upper, expected_order_count, net_value_amount "
+        "from marts.fct_looker_candidates",
+    ) == [(date(2026, 7, 1), None, None, 0)]
+    # What is watched for want of orders are the scrapers and programs, not the people.
+    found = query(
+        database,
+        f"""select count(*) filter (t.role = 'scraper'), count(*) filter (t.role = 'person')
+        from '{folder}/truth_addresses.parquet' t
+        join (select distinct address_id, network_key
+            from intermediate.int_ip_addresses__listed) k on k.network_key = t.address
+        join marts.fct_looker_candidates c using (address_id)
+        where c.guard = 'no_orders_known'""",
+    )[0]
+    assert found[0] >= 40
+    assert found[1] == 0
 
 
 def test_later_rows_change_no_earlier_feature(built: tuple[Path, Path, Path]) -> None:

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 from martlet.report import SECTIONS
 from martlet.report.page import write_report
-from support import parse_manifest, run_dbt
+from support import parse_manifest, query, run_dbt
+
+#: Where the sample shop plants machines that nobody wants (docs/sample-shop.md).
+UNWANTED = [
+    ip_network(text)
+    for text in ("198.51.100.0/24", "198.19.0.0/18", "198.19.64.0/18", "192.0.2.128/27")
+]
 
 
 def test_everything_is_green(tmp_path: Path) -> None:
@@ -23,6 +30,7 @@ def test_everything_is_green(tmp_path: Path) -> None:
     assert built["model"] > 150
     assert built["test"] > 150
     the_report_shows_every_section(tmp_path)
+    the_lookers_are_the_planted_ones(tmp_path / "martlet.duckdb")
 
 
 def the_report_shows_every_section(folder: Path) -> None:
@@ -32,3 +40,22 @@ def the_report_shows_every_section(folder: Path) -> None:
     assert "needs marts of this version" not in page
     assert len(page) < 3_000_000
     assert 3 <= page.split("</ol>")[0].count("<li>") <= 5
+
+
+def the_lookers_are_the_planted_ones(database: Path) -> None:
+    """All scrapers are acted on; no crawler, monitor, office, carrier or customer is."""
+    rows = query(
+        database,
+        """select distinct split_part(l.network_key, '/', 1), a.hit_count, p.action
+        from ml.ml_lookers__predictions p
+        join features.ftr_ip_addresses__activity a using (address_id, as_of_date)
+        join intermediate.int_ip_addresses__listed l using (address_id) where p.is_current""",
+    )
+    unwanted = {
+        text: hits for text, hits, _ in rows
+        if any(ip_address(text) in network for network in UNWANTED)
+    }  # fmt: skip
+    acted = {text for text, _, action in rows if action in ("rate_limit", "challenge", "block")}
+    assert len(rows) > 1_000
+    assert acted <= set(unwanted)
+    assert sum(unwanted[text] for text in acted) >= 0.95 * sum(unwanted.values()) > 0

@@ -94,7 +94,7 @@ own_signs as (
         end as night_sign,
         case
             when person_step_count > 0 or usual_acting_share is null then 0.0
-            else least(greatest(-ln(greatest(no_step_probability, 1e-9)) / ln(1000.0), 0.0), 1.0)
+            else least(greatest(ln(1 / greatest(no_step_probability, 1e-9)) / ln(1000.0), 0.0), 1.0)
         end as no_person_steps_sign,
         case
             when page_count >= 20 and usual_referrer_share >= 0.1

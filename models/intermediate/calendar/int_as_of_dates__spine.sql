@@ -12,6 +12,10 @@ events as (
     select * from {{ ref('shop_events') }}
 ),
 
+requests as (
+    select * from {{ ref('shop_page_requests') }}
+),
+
 last_facts as (
     select {{ local_date('max(ordered_at)') }} as last_date
     from orders
@@ -26,14 +30,23 @@ last_facts as (
     from events
 ),
 
+-- A server log often runs ahead of the orders and moves nothing; a shop that has nothing else goes
+-- by it.
+last_requests as (
+    select {{ local_date('max(requested_at)') }} as last_date
+    from requests
+),
+
 -- The data decides, never the clock: the same data give the same dates tomorrow.
 current_date_of_data as (
     select
         coalesce(
             {{ configured_as_of_date() }},
-            {{ date_add_days('max(last_date)', 1) }}
+            {{ date_add_days('max(last_facts.last_date)', 1) }},
+            {{ date_add_days('max(last_requests.last_date)', 1) }}
         ) as current_as_of_date
     from last_facts
+    cross join last_requests
 ),
 
 months_back as (

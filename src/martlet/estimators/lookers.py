@@ -173,9 +173,14 @@ class LookerModel(Estimator):
         return {"predict": no_rows(_ANSWER)}
 
     def fit(self, training: Training) -> Fitted:
-        """Fit both models on each date that knows enough orders."""
+        """Fit both models on each date that knows enough.
+
+        Before the first date with enough orders, or in a server log without any, the rate of orders
+        stays unknown: such rows are watched, never acted on.
+        """
         rows, parameters = [], {}
         known_signs: list[Vector] = []
+        rate: OrderRate | None = None
         dates = training.con.execute(
             f"select distinct as_of_date from {training.table} order by 1"
         ).fetchall()
@@ -183,12 +188,12 @@ class LookerModel(Estimator):
             data = _read(training, date)
             orders = np.minimum(data["order_in_window_count"], data["trial_count"])
             person = (data["machine"] != 1) & (data["sign_count"] < 2) & (data["trial_count"] > 0)
-            if (
-                orders[person].sum() < training.options["min_orders"]
-                or person.sum() < training.options["min_addresses"]
-            ):
+            if person.sum() < training.options["min_addresses"]:
                 continue
-            rate = fit_order_rate(data["trial_count"][person], orders[person])
+            if orders[person].sum() >= training.options["min_orders"]:
+                rate = fit_order_rate(data["trial_count"][person], orders[person])
+            elif rate is not None:
+                continue
             known = data["machine"] >= 0
             intercept, weights = fit_automation(data["signs"][known], data["machine"][known])
             score = intercept + data["signs"][known] @ weights
@@ -197,22 +202,23 @@ class LookerModel(Estimator):
             rows.append(
                 (
                     *(date, int(known.sum()) - machines, machines),
-                    *(rate.alpha, rate.beta, intercept, *map(float, weights)),
+                    *((rate.alpha, rate.beta) if rate else (None, None)),
+                    *(intercept, *map(float, weights)),
                     *FIXED_WEIGHTS.values(),
                 )
             )
             parameters[str(date)] = list(rows[-1][3:])
         if not rows:
             raise InsufficientData(
-                f"no as-of date knows {training.options['min_orders']} orders from "
-                f"{training.options['min_addresses']} addresses"
+                f"no as-of date knows {training.options['min_addresses']} addresses of people"
             )
         return Fitted(
             {"dates": parameters},
             Scoring(None),
             parts={"dates": Part(_columns(), rows)},
             functions={"predict": _predict()},
-            metrics=_metrics(*known_signs) | {"orders_per_visit": rows[-1][3] / sum(rows[-1][3:5])},
+            metrics=_metrics(*known_signs)
+            | {"orders_per_visit": rate.alpha / (rate.alpha + rate.beta) if rate else None},
         )
 
 
@@ -252,7 +258,7 @@ def _predict() -> str:
         ),
         # Exact for no order (rule of three), Wilson's one-sided bound else.
         "order_rate_upper": (
-            f"case when r.trial_count = 0 then 1 "
+            "case when p.order_alpha is null then null when r.trial_count = 0 then 1 "
             f"when {orders} = 0 then 1 - power(0.05, 1.0 / r.trial_count) "
             f"else ({orders} + 1.3528 + 1.6449 * sqrt({orders} * (1 - {orders} / r.trial_count) "
             f"+ 0.6764)) / (r.trial_count + 2.7055) end"
