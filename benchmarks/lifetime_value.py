@@ -2,7 +2,10 @@
 
 ``python benchmarks/lifetime_value.py --data DIR`` reads ``DIR/cdnow``, ``DIR/clvtools_apparel`` and
 ``DIR/online_retail`` and prints for each set and family parameters, log-likelihood, status, CPU
-seconds of the fit, and errors on the hold-out beside the mean rate carried on.
+seconds of the fit, and errors on the hold-out beside the mean rate carried on. But for the
+Pareto/NBD it prints too how many customers lie in the 90 % intervals of orders and spend, beside
+the share that the process expects, and the same with parameters drawn from their estimated
+distribution (inverse Hessian on logarithms) instead of taken as known.
 
 ``--scale`` draws a million customers with the parameters of CDNOW and measures summary, fit and
 scoring, each round in a process of its own: CPU seconds, medians of three rounds, peak memory. With
@@ -28,6 +31,8 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from scipy.special import gammaln
+from scipy.stats import nbinom, norm
 
 from martlet.lifetimes.families import FAMILIES
 from martlet.lifetimes.fitting import fit_process
@@ -96,6 +101,71 @@ def errors(foretold: np.ndarray, actual: np.ndarray) -> str:
     )
 
 
+def over(fit: Any, data: PurchaseStatistics, horizon: float, drawn: np.ndarray) -> np.ndarray:
+    """Return P(more than j orders), a row a customer, j from 0; mean over drawn parameters."""
+    j = np.arange(120)[None, :]
+    x, age, first = data.x[:, None], data.age[:, None], getattr(fit.process, "first", 0)
+    total = np.zeros((len(data), j.size))
+    for p in drawn:
+        r, alpha = p[:2]
+        z = horizon / (alpha + age + horizon)
+        stayed = 1.0
+        if len(p) > 2:
+            a, loyal = p[2], p[3] + x + first
+            stayed = np.exp(
+                gammaln(loyal + j) - gammaln(loyal) - gammaln(a + loyal + j) + gammaln(a + loyal)
+            )
+        alive = fit.process.alive_probability(p, data)[:, None]
+        total += alive * stayed * nbinom.sf(j, r + x, 1 - z)
+    return total / len(drawn)
+
+
+def coverage(more: np.ndarray, actual: np.ndarray) -> tuple[float, float]:
+    """Return the shares in the 90 % interval of orders: found and expected."""
+    lower = (more > 0.95).sum(axis=1)
+    upper = (more > np.where(lower > 0, 0.05, 0.1)[:, None]).sum(axis=1)
+    place = np.arange(len(more))
+    below = np.where(lower > 0, more[place, np.maximum(lower - 1, 0)], 1.0)
+    inside = (actual >= lower) & (actual <= upper)
+    return float(inside.mean()), float((below - more[place, upper]).mean())
+
+
+def print_intervals(
+    fit: Any, spend: Any, c: dict[str, np.ndarray], plain: PurchaseStatistics, weeks: float
+) -> None:
+    """Print the coverage of orders and spend."""
+    rng = np.random.default_rng(7)
+    several = [fit.parameters]
+    if fit.covariance is not None:
+        logs = np.log(fit.parameters)
+        several = list(np.exp(rng.multivariate_normal(logs, fit.covariance, 50)))
+    for name, drawn in (("known", [fit.parameters]), ("drawn", several)):
+        more = over(fit, plain, weeks, drawn)
+        found, expected = coverage(more, c["y"])
+        print(f"      intervals, parameters {name}: orders {found:.3f}, expected {expected:.3f}")
+    more = over(fit, plain, weeks, [fit.parameters])
+    mean = more.sum(axis=1)
+    variance = ((2 * np.arange(more.shape[1]) + 1) * more).sum(axis=1) - mean**2
+    p, q, v = spend.parameters
+    shape, total = p * c["x"] + q, v + c["x"] * c["z"]
+    value = p * total / (shape - 1)
+    square = total**2 / ((shape - 1) * (shape - 2))
+    spread = variance * value**2 + mean * p * square
+    spread += (variance + mean**2) * p**2 * square / (shape - 1)
+    some = more[:, 0]
+    ratio = np.log(np.maximum(some * (spread / (mean * value) ** 2 + 1), 1))
+
+    def exceeded(tail: float) -> np.ndarray:
+        z = norm.isf(np.minimum(tail / some, 1 - 1e-12))
+        amount = mean * value / some * np.exp(z * np.sqrt(ratio) - ratio / 2)
+        return np.asarray(np.where(some <= tail, 0, amount))
+
+    upper = np.where(some < 0.95, exceeded(0.1), exceeded(0.05))
+    lower = np.where(some < 0.95, 0, exceeded(0.95))
+    inside = (c["spent"] >= lower) & (c["spent"] <= upper)
+    print(f"      intervals of spend: {inside.mean():.3f}")
+
+
 def measure_sets(data: Path) -> None:
     """Fit every family to every set and judge it on the hold-out."""
     for name, (*_, weeks) in SETS.items():
@@ -125,6 +195,8 @@ def measure_sets(data: Path) -> None:
             print(f"  {family:10} {fit.status:11} {fit.parameters.round(5)} "
                   f"LL {fit.log_likelihood:.4f}  {cpu:.3f} CPU s")  # fmt: skip
             print(f"      orders {errors(y, c['y'])}\n      spend  {errors(y * value, c['spent'])}")
+            if fit.process.model_type != "pareto_nbd":
+                print_intervals(fit, spend, c, plain, weeks)
         rate = c["x"] / np.maximum(c["age"], 1e-9) * weeks
         print(f"  rate carried on\n      orders {errors(rate, c['y'])}")
         print(f"      spend  {errors(rate * value, c['spent'])}")

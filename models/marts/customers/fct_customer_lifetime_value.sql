@@ -143,14 +143,10 @@ with_forecast as (
         foretold.expected_spend_90_days_amount,
         foretold.expected_spend_180_days_amount,
         foretold.expected_spend_365_days_amount,
-        cast(foretold.order_count_90_days_lower * foretold.expected_order_amount as decimal(18, 4))
-            as spend_90_days_lower_amount,
-        cast(foretold.order_count_90_days_upper * foretold.expected_order_amount as decimal(18, 4))
-            as spend_90_days_upper_amount,
-        cast(foretold.order_count_365_days_lower * foretold.expected_order_amount as decimal(18, 4))
-            as spend_365_days_lower_amount,
-        cast(foretold.order_count_365_days_upper * foretold.expected_order_amount as decimal(18, 4))
-            as spend_365_days_upper_amount,
+        foretold.spend_90_days_lower_amount,
+        foretold.spend_90_days_upper_amount,
+        foretold.spend_365_days_lower_amount,
+        foretold.spend_365_days_upper_amount,
         foretold.expected_margin_30_days_amount,
         foretold.expected_margin_90_days_amount,
         foretold.expected_margin_180_days_amount,

@@ -24,22 +24,20 @@ joined as (
         cast(histories.repeat_purchase_count as double)
         / greatest(histories.age_days, 1) * outcomes.horizon_days as order_count_at_rate,
         greatest(histories.mean_purchase_amount, 0) as mean_purchase_amount,
-        case
-            when outcomes.horizon_days = 90 then predictions.expected_order_count_90_days
-            else predictions.expected_order_count_180_days
-        end as process_order_count,
-        case
-            when outcomes.horizon_days = 90 then predictions.order_count_90_days_lower
-            else predictions.order_count_180_days_lower
-        end as order_count_lower,
-        case
-            when outcomes.horizon_days = 90 then predictions.order_count_90_days_upper
-            else predictions.order_count_180_days_upper
-        end as order_count_upper,
-        cast(case
-            when outcomes.horizon_days = 90 then predictions.expected_spend_90_days_amount
-            else predictions.expected_spend_180_days_amount
-        end as double) as process_spend_amount,
+        {% for name, column in [
+            ('process_order_count', 'expected_order_count_?_days'),
+            ('order_count_lower', 'order_count_?_days_lower'),
+            ('order_count_upper', 'order_count_?_days_upper'),
+            ('interval_probability', 'order_count_?_days_interval_probability'),
+            ('process_spend_amount', 'expected_spend_?_days_amount'),
+            ('spend_lower_amount', 'spend_?_days_lower_amount'),
+            ('spend_upper_amount', 'spend_?_days_upper_amount'),
+        ] %}
+            cast(case outcomes.horizon_days
+                when 90 then predictions.{{ column | replace('?', '90') }}
+                else predictions.{{ column | replace('?', '180') }}
+            end as double) as {{ name }},
+        {% endfor %}
         case
             when outcomes.horizon_days = 90 then two_part.expected_spend_90_days_amount
         end as two_part_spend_amount
@@ -65,7 +63,9 @@ forecasts as (
         process_spend_amount as expected_spend_amount,
         order_count,
         spend_amount,
-        order_count between order_count_lower and order_count_upper as is_within_interval
+        order_count between order_count_lower and order_count_upper as is_within_interval,
+        interval_probability,
+        spend_amount between spend_lower_amount and spend_upper_amount as is_within_spend_interval
     from joined
     union all
     select
@@ -77,7 +77,9 @@ forecasts as (
         order_count_at_rate * mean_purchase_amount as expected_spend_amount,
         order_count,
         spend_amount,
-        cast(null as boolean) as is_within_interval
+        cast(null as boolean) as is_within_interval,
+        cast(null as double) as interval_probability,
+        cast(null as boolean) as is_within_spend_interval
     from joined
     union all
     select
@@ -89,7 +91,9 @@ forecasts as (
         previous_spend_amount as expected_spend_amount,
         order_count,
         spend_amount,
-        cast(null as boolean) as is_within_interval
+        cast(null as boolean) as is_within_interval,
+        cast(null as double) as interval_probability,
+        cast(null as boolean) as is_within_spend_interval
     from joined
     union all
     select
@@ -101,7 +105,9 @@ forecasts as (
         two_part_spend_amount as expected_spend_amount,
         order_count,
         spend_amount,
-        cast(null as boolean) as is_within_interval
+        cast(null as boolean) as is_within_interval,
+        cast(null as double) as interval_probability,
+        cast(null as boolean) as is_within_spend_interval
     from joined
     where two_part_spend_amount is not null
     union all
@@ -114,7 +120,9 @@ forecasts as (
         (process_spend_amount + two_part_spend_amount) / 2 as expected_spend_amount,
         order_count,
         spend_amount,
-        cast(null as boolean) as is_within_interval
+        cast(null as boolean) as is_within_interval,
+        cast(null as double) as interval_probability,
+        cast(null as boolean) as is_within_spend_interval
     from joined
     where two_part_spend_amount is not null
 )

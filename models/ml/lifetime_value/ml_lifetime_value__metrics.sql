@@ -51,7 +51,9 @@ measured as (
             as normalized_gini,
         sum(case when place <= ceil(0.1 * customers_asked) then spend_amount else 0 end)
         / nullif(sum(spend_amount), 0) as top_decile_spend_share,
-        avg(cast(is_within_interval as integer)) as interval_coverage
+        avg(cast(is_within_interval as integer)) as interval_coverage,
+        avg(interval_probability) as expected_interval_coverage,
+        avg(cast(is_within_spend_interval as integer)) as spend_interval_coverage
     from ranked
     group by as_of_date, horizon_days, forecast_method
 ),
@@ -79,7 +81,9 @@ metrics as (
         top_decile_spend_share / nullif(
             ceil(0.1 * customer_count) / cast(customer_count as double), 0
         ) as top_decile_lift,
-        interval_coverage
+        interval_coverage,
+        expected_interval_coverage,
+        spend_interval_coverage
     from measured
 )
 

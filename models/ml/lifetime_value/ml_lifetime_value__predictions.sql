@@ -1,3 +1,4 @@
+{% set horizons = [30, 90, 180, 365] %}
 with
 
 values_known as (
@@ -21,7 +22,9 @@ spend_foretold as (
     select
         customer_id,
         as_of_date,
-        predicted_order_value
+        predicted_order_value,
+        predicted_order_value_variance,
+        order_value_variance
     from {{ ml_predict(
         ref('ml_lifetime_value__spend_fit'), ref('ml_lifetime_value__training_set')
     ) }}
@@ -43,6 +46,18 @@ joined as (
         orders_foretold.*,
         spend_foretold.predicted_order_value,
         spend_foretold.predicted_order_value * margin_rates.margin_rate as order_margin,
+        -- Orders of one customer differ, and what their mean is has to be guessed from few.
+        {% for days in horizons %}
+            orders_foretold.predicted_purchases_{{ days }}_variance
+            * power(spend_foretold.predicted_order_value, 2)
+            + orders_foretold.predicted_purchases_{{ days }}
+            * coalesce(spend_foretold.order_value_variance, 0)
+            + (
+                orders_foretold.predicted_purchases_{{ days }}_variance
+                + power(orders_foretold.predicted_purchases_{{ days }}, 2)
+            ) * coalesce(spend_foretold.predicted_order_value_variance, 0)
+                as spend_{{ days }}_variance,
+        {% endfor %}
         versions.model_version,
         spend_versions.model_version as spend_model_version
     from orders_foretold
@@ -62,39 +77,28 @@ predictions as (
         fit_family as model_family,
         fit_as_of_date as fitted_as_of_date,
         predicted_alive_probability as alive_probability,
-        predicted_purchases_30 as expected_order_count_30_days,
-        predicted_purchases_90 as expected_order_count_90_days,
-        predicted_purchases_180 as expected_order_count_180_days,
-        predicted_purchases_365 as expected_order_count_365_days,
-        cast(predicted_purchases_30_lower as bigint) as order_count_30_days_lower,
-        cast(predicted_purchases_90_lower as bigint) as order_count_90_days_lower,
-        cast(predicted_purchases_180_lower as bigint) as order_count_180_days_lower,
-        cast(predicted_purchases_365_lower as bigint) as order_count_365_days_lower,
-        cast(predicted_purchases_30_upper as bigint) as order_count_30_days_upper,
-        cast(predicted_purchases_90_upper as bigint) as order_count_90_days_upper,
-        cast(predicted_purchases_180_upper as bigint) as order_count_180_days_upper,
-        cast(predicted_purchases_365_upper as bigint) as order_count_365_days_upper,
-        predicted_no_purchase_probability_30 as no_order_30_days_probability,
-        predicted_no_purchase_probability_90 as no_order_90_days_probability,
-        predicted_no_purchase_probability_180 as no_order_180_days_probability,
-        predicted_no_purchase_probability_365 as no_order_365_days_probability,
+        {% for days in horizons %}
+            {% set orders = 'predicted_purchases_' ~ days %}
+            {{ orders }} as expected_order_count_{{ days }}_days,
+            cast({{ orders }}_lower as bigint) as order_count_{{ days }}_days_lower,
+            cast({{ orders }}_upper as bigint) as order_count_{{ days }}_days_upper,
+            {{ orders }}_interval_probability
+                as order_count_{{ days }}_days_interval_probability,
+            predicted_no_purchase_probability_{{ days }} as no_order_{{ days }}_days_probability,
+            cast({{ orders }} * predicted_order_value as decimal(18, 4))
+                as expected_spend_{{ days }}_days_amount,
+            {% for end in ['lower', 'upper'] %}
+                cast({{ spend_interval_end(
+                    end,
+                    orders ~ ' * predicted_order_value',
+                    'spend_' ~ days ~ '_variance',
+                    'predicted_no_purchase_probability_' ~ days
+                ) }} as decimal(18, 4)) as spend_{{ days }}_days_{{ end }}_amount,
+            {% endfor %}
+            cast({{ orders }} * order_margin as decimal(18, 4))
+                as expected_margin_{{ days }}_days_amount,
+        {% endfor %}
         cast(predicted_order_value as decimal(18, 4)) as expected_order_amount,
-        cast(predicted_purchases_30 * predicted_order_value as decimal(18, 4))
-            as expected_spend_30_days_amount,
-        cast(predicted_purchases_90 * predicted_order_value as decimal(18, 4))
-            as expected_spend_90_days_amount,
-        cast(predicted_purchases_180 * predicted_order_value as decimal(18, 4))
-            as expected_spend_180_days_amount,
-        cast(predicted_purchases_365 * predicted_order_value as decimal(18, 4))
-            as expected_spend_365_days_amount,
-        cast(predicted_purchases_30 * order_margin as decimal(18, 4))
-            as expected_margin_30_days_amount,
-        cast(predicted_purchases_90 * order_margin as decimal(18, 4))
-            as expected_margin_90_days_amount,
-        cast(predicted_purchases_180 * order_margin as decimal(18, 4))
-            as expected_margin_180_days_amount,
-        cast(predicted_purchases_365 * order_margin as decimal(18, 4))
-            as expected_margin_365_days_amount,
         model_version,
         spend_model_version,
         {{ build_timestamp() }} as predicted_at

@@ -22,6 +22,7 @@ from martlet.lifetimes.hypergeometric import steps_needed
 from martlet.lifetimes.scoring import (
     HistoryColumns,
     alive_function,
+    evaluate_function,
     expectation_function,
     predict_function,
 )
@@ -75,8 +76,8 @@ class PurchaseProcess(Estimator):
     model_type = "purchase_process"
     task = "custom"
     families: ClassVar[tuple[str, ...]] = ("bg_nbd", "mbg_nbd", "pareto_nbd")
-    metrics = ("mean_log_likelihood",)
-    higher_is_better = frozenset({"mean_log_likelihood"})
+    metrics = ("holdout_log_score", "mean_log_likelihood")
+    higher_is_better = frozenset({"holdout_log_score", "mean_log_likelihood"})
     options = (
         *COMMON,
         Option("frequency_col", "frequency", "text"),
@@ -106,8 +107,10 @@ class PurchaseProcess(Estimator):
         for h in options["horizons"]:
             listed |= {
                 f"predicted_purchases_{h}": "double",
+                f"predicted_purchases_{h}_variance": "double",
                 f"predicted_purchases_{h}_lower": "bigint",
                 f"predicted_purchases_{h}_upper": "bigint",
+                f"predicted_purchases_{h}_interval_probability": "double",
                 f"predicted_no_purchase_probability_{h}": "double",
             }
         return {
@@ -134,7 +137,6 @@ class PurchaseProcess(Estimator):
             )
         columns = _columns(options, chosen, found)
         rows = [row for place, item in enumerate(found) for row in _rows(place, item)]
-        latest = [item for item in found if item.cohort is None][-1]
         fits = {name: [row[place] for row in rows] for place, name in enumerate(FITS)}
         return Fitted(
             {"fits": [_plain(dict(zip(FITS, row, strict=True))) for row in rows]},
@@ -146,11 +148,13 @@ class PurchaseProcess(Estimator):
                 ),
                 "alive_probability": alive_function(columns),
                 "expected_purchases": expectation_function(columns),
+                "evaluate": evaluate_function(
+                    columns, next(iter(options["entity_cols"]), None), options["backtest_horizon"]
+                ),
                 "fits": "() as table (select * exclude (model_version) from {part:fits} "
                 "order by as_of_date, cohort nulls first, model_family)",
             },
-            metrics=_metrics(latest),
-            baseline_metrics=_baseline(latest),
+            baseline_metrics=_baseline(found),
             notices=[*histories.notices, *_notices(fits, found)],
         )
 
@@ -226,18 +230,13 @@ def _plain(row: dict[str, Any]) -> dict[str, Any]:
     return {**row, "as_of_date": str(row["as_of_date"]) if row["as_of_date"] else None}
 
 
-def _metrics(latest: DateFits) -> dict[str, float | None]:
-    fit = latest.chosen
-    if fit is None:
-        return {"mean_log_likelihood": None}
-    return {"mean_log_likelihood": fit.log_likelihood / fit.customers}
-
-
-def _baseline(latest: DateFits) -> dict[str, float | None]:
-    fit = latest.chosen
-    if fit is None:
+def _baseline(found: Sequence[DateFits]) -> dict[str, float | None]:
+    """Return the log-likelihood of the histories if nobody ever left."""
+    fits = [item.chosen for item in found if item.cohort is None and item.chosen is not None]
+    customers = sum(fit.customers for fit in fits)
+    if not customers:
         return {}
-    return {"mean_log_likelihood": fit.nbd_log_likelihood / fit.customers}
+    return {"mean_log_likelihood": sum(fit.nbd_log_likelihood for fit in fits) / customers}
 
 
 def _notices(fits: Mapping[str, list[Any]], found: Sequence[DateFits]) -> list[str]:

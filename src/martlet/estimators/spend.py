@@ -37,7 +37,8 @@ FITS: dict[str, str] = {
     "customer_count": "bigint",
     "left_out_count": "bigint",
 }
-OUTPUT = "predicted_order_value"
+#: Expected value of an order, how uncertain it is, and how orders of one customer differ.
+OUTPUTS = ("predicted_order_value", "predicted_order_value_variance", "order_value_variance")
 
 
 class GammaGamma(Estimator):
@@ -45,7 +46,7 @@ class GammaGamma(Estimator):
 
     model_type = "gamma_gamma"
     task = "custom"
-    metrics = ("mean_log_likelihood",)
+    metrics = ("holdout_mean_absolute_error", "mean_log_likelihood")
     higher_is_better = frozenset({"mean_log_likelihood"})
     options = (
         *COMMON,
@@ -63,15 +64,14 @@ class GammaGamma(Estimator):
         return {"fits": FITS}
 
     def empty_functions(self, options: Options) -> Mapping[str, str]:
-        """Return the function with the right column and no rows."""
-        return {"predict": no_rows({OUTPUT: "double"})}
+        """Return the function with the right columns and no rows."""
+        return {"predict": no_rows(dict.fromkeys(OUTPUTS, "double"))}
 
     def fit(self, training: Training) -> Fitted:
         """Fit every date."""
         fits = _fit_dates(training)
         if not any(fit.customers for _, fit in fits):
             raise InsufficientData("no customer has spent anything")
-        last = fits[-1][1]
         rows = [_row(day, fit) for day, fit in fits]
         named = [dict(zip(FITS, row, strict=True)) for row in rows]
         return Fitted(
@@ -80,10 +80,10 @@ class GammaGamma(Estimator):
             parts={"fits": Part(FITS, rows)},
             functions={
                 "predict": _predict(training.options),
+                "evaluate": _evaluate(training.options),
                 "fits": "() as table (select * exclude (model_version) from {part:fits} "
                 "order by as_of_date)",
             },
-            metrics={"mean_log_likelihood": _finite(last.log_likelihood / max(last.customers, 1))},
             notices=_notices(fits),
         )
 
@@ -124,18 +124,25 @@ def _finite(value: Any) -> float | None:
     return float(value) if value is not None and np.isfinite(value) else None
 
 
-def _predict(options: Options) -> str:
-    """Return the function that adds the expected value of an order to rows."""
+def _steps(options: Options, more: str = "") -> str:
+    """Return the steps that give rows the fit of their date: the latest that knows nothing later.
+
+    Parameters
+    ----------
+    options : Options
+        Of the model.
+    more : str
+        Further columns of the rows.
+    """
     p = PREFIX
     as_of = f"cast({identifier(options['as_of_col'])} as date)" if options["as_of_col"] else "null"
     count, mean = (identifier(options[name]) for name in ("frequency_col", "monetary_col"))
     known = f"coalesce({count} > 0 and {mean} > 0, false)"
-    shape = f"({p}f.p * {p}x + {p}f.q - 1)"
-    return f"""(input) as table (
+    return f"""
 with {p}rows as (
     select *, cast({as_of} as date) as {p}date,
         case when {known} then cast({count} as double) else 0 end as {p}x,
-        case when {known} then cast({mean} as double) else 0 end as {p}mean
+        case when {known} then cast({mean} as double) else 0 end as {p}mean{more}
     from query_table(input)
 ),
 {p}dates as (select distinct {p}date from {p}rows),
@@ -144,13 +151,65 @@ with {p}rows as (
     from {p}dates as d
     inner join {{part:fits}} as f on f.as_of_date is null or f.as_of_date <= d.{p}date
     group by d.{p}date
-)
-select {{inputs:{OUTPUT}}},
-    case
-        when {p}f.p is null or {shape} <= 0 then {p}f.mean_order_value
-        else {p}f.p * ({p}f.v + {p}x * {p}mean) / {shape}
-    end as {OUTPUT}
-from {p}rows left join {p}sets on {p}date is not distinct from {p}day)"""
+),
+{p}fitted as (
+    select *, {p}f.p * {p}x + {p}f.q as {p}shape, {p}f.v + {p}x * {p}mean as {p}spent
+    from {p}rows left join {p}sets on {p}date is not distinct from {p}day
+)"""
+
+
+def _value() -> str:
+    """Return SQL of the expected value of an order."""
+    p = PREFIX
+    return (
+        f"case when {p}f.p is null or {p}shape <= 1 then {p}f.mean_order_value "
+        f"else {p}f.p * {p}spent / ({p}shape - 1) end"
+    )
+
+
+def _predict(options: Options) -> str:
+    """Return the function that adds the expected value of an order to rows.
+
+    A customer's rate of spend is gamma distributed with shape and rate known from their orders; the
+    mean of orders is p over it, and their variance p over its square.
+    """
+    p = PREFIX
+    square = f"pow({p}spent, 2) / (({p}shape - 1) * ({p}shape - 2))"
+    uncertain = f"pow({p}f.p, 2) * {square} / ({p}shape - 1)"
+    return f"""(input) as table ({_steps(options)}
+select {{inputs:{",".join(OUTPUTS)}}},
+    {_value()} as {OUTPUTS[0]},
+    case when {p}shape > 2 then {uncertain} end as {OUTPUTS[1]},
+    case when {p}shape > 2 then {p}f.p * {square} end as {OUTPUTS[2]}
+from {p}fitted)"""
+
+
+def _evaluate(options: Options) -> str:
+    """Return the function that judges a fit on rows.
+
+    ``holdout_mean_absolute_error`` is about the mean value of the orders that came between a date
+    and the next; NULL without dates or a key.
+    """
+    p = PREFIX
+    later = f", cast(null as double) as {p}next_x, cast(null as double) as {p}next_mean"
+    if options["as_of_col"] and options["entity_cols"]:
+        key, day = identifier(options["entity_cols"][0]), identifier(options["as_of_col"])
+        later = "".join(
+            f", lead(cast({identifier(options[column])} as double)) "
+            f"over (partition by {key} order by {day}) as {p}next_{name}"
+            for name, column in (("x", "frequency_col"), ("mean", "monetary_col"))
+        )
+    came = f"({p}next_x * {p}next_mean - {p}x * {p}mean) / nullif({p}next_x - {p}x, 0)"
+    density = (
+        f"lgamma({p}shape) - lgamma({p}f.p * {p}x) - lgamma({p}f.q) + {p}f.q * ln({p}f.v) "
+        f"+ ({p}f.p * {p}x - 1) * ln({p}mean) + {p}f.p * {p}x * ln({p}x) - {p}shape * ln({p}spent)"
+    )
+    return f"""(input) as table ({_steps(options, later)}
+select
+    avg(abs({_value()} - {came})) filter (where {p}next_x > {p}x and {p}x > 0)
+        as holdout_mean_absolute_error,
+    avg(case when {p}x > 0 and {p}f.p is not null then {density} end) as mean_log_likelihood
+from {p}fitted)"""
 
 
 def _notices(fits: list[tuple[Any, SpendFit]]) -> list[str]:

@@ -13,10 +13,19 @@ from dataclasses import dataclass
 
 from martlet.sqltext import PREFIX, identifier
 
-__all__ = ["HistoryColumns", "alive_function", "expectation_function", "predict_function"]
+__all__ = [
+    "HistoryColumns",
+    "alive_function",
+    "evaluate_function",
+    "expectation_function",
+    "predict_function",
+]
 
 #: Most terms of a series; reached only by customers with hundreds of thousands of purchases.
 MOST_TERMS = 200_000
+
+#: What is foretold of the purchases within a horizon.
+_ENDINGS = ("", "_variance", "_lower", "_upper", "_interval_probability")
 
 
 @dataclass(frozen=True)
@@ -57,7 +66,7 @@ def cohort_name(columns: Sequence[str]) -> str:
     return f"concat_ws(' | ', {', '.join(named)})"
 
 
-def _histories(columns: HistoryColumns) -> str:
+def _histories(columns: HistoryColumns, source: str, more: str) -> str:
     """Return the steps that read the rows and find the fit that holds for each."""
     as_of = f"cast({identifier(columns.as_of)} as date)" if columns.as_of else "cast(null as date)"
     cohort = columns.cohort if columns.cohorts else "cast(null as varchar)"
@@ -68,8 +77,9 @@ def _histories(columns: HistoryColumns) -> str:
     p = PREFIX
     head = f"""
 {p}rows as (
-    select *, {as_of} as {p}date, {cohort} as {p}cohort, {x} as {p}x, {t} as {p}t, {age} as {p}age
-    from query_table(input)
+    select *, {as_of} as {p}date, {cohort} as {p}cohort,
+        {x} as {p}x, {t} as {p}t, {age} as {p}age{more}
+    from {source}
 )"""
     chosen = f"""{p}f.as_of_date as {p}fit_date, {p}f.set_number as {p}set,
         {p}f.predicting_family as {p}family,
@@ -118,7 +128,7 @@ def _fraction(steps: int, b: str, c: str, z: str) -> str:
     )
 
 
-def _fractions(columns: HistoryColumns, horizons: Sequence[int]) -> str:
+def _fractions(columns: HistoryColumns, horizons: Sequence[int | str]) -> str:
     """Return the step with C(y) at every distinct time, for the Pareto/NBD."""
     p = PREFIX
     times = [f"{p}t", f"{p}age", *(f"{p}age + {horizon}" for horizon in horizons)]
@@ -174,7 +184,12 @@ def _join_fraction(alias: str, time: str) -> str:
     )
 
 
-def _alive_steps(columns: HistoryColumns, horizons: Sequence[int] = ()) -> str:
+def _alive_steps(
+    columns: HistoryColumns,
+    horizons: Sequence[int | str] = (),
+    source: str = "query_table(input)",
+    more: str = "",
+) -> str:
     """Return the steps up to the probability of being alive, one row for each given."""
     p = PREFIX
     pareto = "pareto_nbd" in columns.families
@@ -186,7 +201,7 @@ def _alive_steps(columns: HistoryColumns, horizons: Sequence[int] = ()) -> str:
             joins += _join_fraction(f"h{horizon}", f"{p}age + {horizon}")
             kept += f", {p}c_h{horizon}.{p}fraction as {p}fraction_{horizon}"
     fractions = _fractions(columns, horizons) if pareto else ""
-    return f"""with {_histories(columns)}{fractions},
+    return f"""with {_histories(columns, source, more)}{fractions},
 {p}odds as (
     select {p}joined.*, {shrunk} as {p}shrunk, {then} as {p}then, {later} as {p}later{kept}
     from {p}joined{joins}
@@ -322,6 +337,63 @@ def _series_steps() -> str:
 )"""
 
 
+def evaluate_function(columns: HistoryColumns, entity: str | None, horizon: float) -> str:
+    """Return the function that judges a fit on rows.
+
+    ``holdout_log_score`` is the mean logarithm of the probability given to what happened: did a
+    customer of one date buy again until the first date at least a horizon later? NULL without dates
+    or a key. ``mean_log_likelihood`` is of the histories themselves.
+
+    Parameters
+    ----------
+    columns : HistoryColumns
+        What the input has.
+    entity : str or None
+        Column with the customer's key.
+    horizon : float
+        Least days from a date to the one that tells.
+    """
+    p = PREFIX
+    source = "query_table(input)"
+    days = f", cast(0 as double) as {p}days, cast(null as boolean) as {p}bought"
+    if columns.as_of and entity:
+        key, x = identifier(entity), f"cast({identifier(columns.frequency)} as double)"
+        known = f"select {key} as {p}key, cast({identifier(columns.as_of)} as date) as {p}day"
+        source = f"""(
+    with days as (select distinct {p}day from ({known} from query_table(input))),
+    pairs as (
+        select b.{p}day as since, min(l.{p}day) as until from days as b inner join days as l
+            on date_diff('day', b.{p}day, l.{p}day) >= {float(horizon)!r} group by b.{p}day
+    ),
+    later as (select {key} as {p}key, cast({identifier(columns.as_of)} as date) as {p}day,
+        {x} as {p}count from query_table(input))
+    select i.*, coalesce(date_diff('day', pairs.since, pairs.until), 0)::double as {p}days,
+        later.{p}count > cast(i.{identifier(columns.frequency)} as double) as {p}bought
+    from query_table(input) as i
+    left join pairs on cast(i.{identifier(columns.as_of)} as date) = pairs.since
+    left join later on i.{key} = later.{p}key and pairs.until = later.{p}day
+)"""
+        days = ""
+    steps = _alive_steps(columns, [f"{p}days"], source, days)
+    none = f"greatest(least({_no_purchase(columns, f'{p}days')}, 1 - 1e-9), 1e-9)"
+    n = f"({p}x + {p}first)"
+    loyal = f"lgamma({p}b + {n}) - lgamma({p}b) + lgamma({p}a + {p}b) - lgamma({p}a + {p}b + {n})"
+    likelihood = (
+        f"lgamma({p}r + {p}x) - lgamma({p}r) + {p}r * ln({p}alpha) "
+        f"- ({p}r + {p}x) * ln({p}alpha + {p}age) - ln(greatest({p}alive, 1e-300)) "
+        f"+ case {p}family when 'nbd' then 0 "
+        f"when 'pareto_nbd' then {p}s * ln({p}beta / ({p}beta + {p}age)) else {loyal} end"
+    )
+    return (
+        f"(input) as table ({steps} select "
+        f"avg(ln(case when {p}bought then 1 - {p}none else {p}none end)) "
+        f"filter (where {p}bought is not null) as holdout_log_score, "
+        f"avg({p}likelihood) as mean_log_likelihood "
+        f"from (select {p}bought, {none} as {p}none, {likelihood} as {p}likelihood "
+        f"from {p}alive_rows as a where {p}alive is not null))"
+    )
+
+
 def expectation_function(columns: HistoryColumns) -> str:
     """Return the function that adds the purchases expected within a horizon to rows."""
     p, name = PREFIX, "predicted_purchases"
@@ -347,7 +419,7 @@ def predict_function(columns: HistoryColumns, horizons: Sequence[int], level: fl
     """
     p = PREFIX
     listed = "[" + ", ".join(str(horizon) for horizon in horizons) + "]"
-    joins, makes = "", []
+    joins, makes, bounds = "", [], []
     outputs = ["fit_family", "fit_as_of_date", "predicted_alive_probability"]
     selects = [
         f"{p}family as fit_family",
@@ -355,34 +427,46 @@ def predict_function(columns: HistoryColumns, horizons: Sequence[int], level: fl
         f"{p}alive as predicted_alive_probability",
     ]
     for h in horizons:
-        joins += (
-            f" left join {p}moments as m{h} on a.{p}set = m{h}.{p}set and a.{p}x = m{h}.{p}x "
-            f"and a.{p}age = m{h}.{p}age and m{h}.{p}h = {h}"
+        key = (
+            f"on a.{p}set = {{0}}{h}.{p}set and a.{p}x = {{0}}{h}.{p}x "
+            f"and a.{p}age = {{0}}{h}.{p}age and {{0}}{h}.{p}h = {h}"
         )
+        joins += f" left join {p}moments as m{h} {key.format('m')}"
+        tails = f"cast(null as double[]) as {p}tails_{h}"
+        if _is_counted(columns):
+            joins += f" left join {p}tails as t{h} {key.format('t')}"
+            tails = f"t{h}.{p}tails as {p}tails_{h}"
         makes += [
             f"a.{p}alive * m{h}.{p}once as {p}once_{h}",
             f"a.{p}alive * m{h}.{p}twice as {p}twice_{h}",
             f"{_no_purchase(columns, h)} as {p}none_{h}",
+            tails,
         ]
-        lower, upper = (_quantile(h, tail) for tail in ((1 + level) / 2, (1 - level) / 2))
+        bounds += [
+            f"{sql} as {p}{side}_{h}"
+            for side, sql in zip(("lower", "upper"), _interval(h, level), strict=True)
+        ]
+        names = [f"predicted_purchases_{h}{end}" for end in _ENDINGS]
         selects += [
-            f"{p}once_{h} as predicted_purchases_{h}",
-            f"{lower} as predicted_purchases_{h}_lower",
-            f"{upper} as predicted_purchases_{h}_upper",
+            f"{p}once_{h} as {names[0]}",
+            f"{p}twice_{h} + {p}once_{h} - pow({p}once_{h}, 2) as {names[1]}",
+            f"{p}lower_{h} as {names[2]}",
+            f"{p}upper_{h} as {names[3]}",
+            f"{_between(h)} as {names[4]}",
             f"{p}none_{h} as predicted_no_purchase_probability_{h}",
         ]
-        outputs += [
-            f"predicted_purchases_{h}", f"predicted_purchases_{h}_lower",
-            f"predicted_purchases_{h}_upper", f"predicted_no_purchase_probability_{h}",
-        ]  # fmt: skip
+        outputs += [*names, f"predicted_no_purchase_probability_{h}"]
+    tail_steps = _tail_steps((1 - level) / 2) if _is_counted(columns) else ""
     return (
-        f"(input) as table ({_alive_steps(columns, horizons)}{_moment_steps(columns, listed)},\n"
-        f"{p}expected as (select a.*, {', '.join(makes)} from {p}alive_rows as a{joins}) "
-        f"select {{inputs:{','.join(outputs)}}}, {', '.join(selects)} from {p}expected)"
+        f"(input) as table ({_alive_steps(columns, horizons)}{_moment_steps(columns, listed)}"
+        f"{tail_steps},\n"
+        f"{p}expected as (select a.*, {', '.join(makes)} from {p}alive_rows as a{joins}),\n"
+        f"{p}bounded as (select *, {', '.join(bounds)} from {p}expected) "
+        f"select {{inputs:{','.join(outputs)}}}, {', '.join(selects)} from {p}bounded)"
     )
 
 
-def _no_purchase(columns: HistoryColumns, h: int) -> str:
+def _no_purchase(columns: HistoryColumns, h: int | str) -> str:
     """Return SQL of the probability of no purchase within a horizon."""
     p = PREFIX
     ratio = f"exp((a.{p}r + a.{p}x) * ln((a.{p}alpha + a.{p}age) / (a.{p}alpha + a.{p}age + {h})))"
@@ -396,6 +480,77 @@ def _no_purchase(columns: HistoryColumns, h: int) -> str:
         f"/ (a.{p}shrunk + greatest(a.{p}then - a.{p}later * a.{p}shrunk, 0))"
     )
     return f"case when a.{p}family = 'pareto_nbd' then least({pareto}, 1) else {plain} end"
+
+
+def _is_counted(columns: HistoryColumns) -> bool:
+    """Tell whether a family has its distribution of purchases added up."""
+    return bool(columns.families - {"pareto_nbd"})
+
+
+def _tail_steps(least: float) -> str:
+    """Return the step with P(Y > j | alive), j from 0, down to the first below ``least``.
+
+    P(Y > j | alive) = P(N > j) S(j): the customer would buy more than j times and stays after each
+    of the first j. Cantelli's inequality says how many j are enough.
+    """
+    p = PREFIX
+    loyal = f"({p}b + {p}x + {p}first)"
+    stayed = (
+        f"case when {p}family = 'nbd' then 1 else exp(lgamma({loyal} + {p}n) - lgamma({loyal}) "
+        f"- lgamma({p}a + {loyal} + {p}n) + lgamma({p}a + {loyal})) end"
+    )
+    count = (
+        f"exp(lgamma({p}shape + {p}n) - lgamma({p}shape) - lgamma({p}n + 1) "
+        f"+ {p}n * ln({p}z) + {p}shape * ln(1 - {p}z))"
+    )
+    enough = f"{p}mean + {(1 / least - 1) ** 0.5!r} * sqrt({p}mean / (1 - {p}z)) + 1"
+    key = f"{p}set, {p}x, {p}age, {p}h"
+    return f""",
+{p}tail_places as (
+    select *, cast(unnest(range(0, cast(ceil({enough}) as bigint) + 1)) as double) as {p}n
+    from {p}spans
+    where {p}family <> 'pareto_nbd'
+),
+{p}tail_values as (
+    select {key}, {p}n, {stayed} * greatest(1 - sum({count}) over (
+            partition by {key} order by {p}n rows between unbounded preceding and current row
+        ), 0) as {p}tail
+    from {p}tail_places
+),
+{p}tails as (
+    select {key}, list({p}tail order by {p}n) as {p}tails
+    from (
+        select *, lag({p}tail, 1, 1.0) over (partition by {key} order by {p}n) as {p}before
+        from {p}tail_values
+    )
+    where {p}before > {least!r}
+    group by {key}
+)"""
+
+
+def _interval(h: int, level: float) -> tuple[str, str]:
+    """Return SQL of the fewest and the most purchases of an interval.
+
+    Whole numbers leave out at most what the level allows. Where none is within the interval
+    nothing lies below it, and all that may be left out is left out above.
+    """
+    out = 1 - level
+    lower, most, upper = (_exceeded(h, tail) for tail in (1 - out / 2, out, out / 2))
+    return lower, f"case when {lower} = 0 then {most} else {upper} end"
+
+
+def _exceeded(h: int, tail: float) -> str:
+    """Return SQL of the fewest purchases that are exceeded with at most the given probability."""
+    p = PREFIX
+    counted = f"len(list_filter({p}tails_{h}, lambda {p}tail: {p}alive * {p}tail > {tail!r}))"
+    return f"case when {p}tails_{h} is null then {_quantile(h, tail)} else {counted} end"
+
+
+def _between(h: int) -> str:
+    """Return SQL of the probability of the interval, exact but for the Pareto/NBD (NULL)."""
+    p = PREFIX
+    below = f"case when {p}lower_{h} = 0 then 1 else {p}alive * {p}tails_{h}[{p}lower_{h}] end"
+    return f"{below} - {p}alive * {p}tails_{h}[{p}upper_{h} + 1]"
 
 
 def _quantile(h: int, tail: float) -> str:
