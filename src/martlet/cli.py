@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.command == "lookers":
             from martlet import lookers_cli
 
-            return lookers_cli.run(options, _project(None))
+            return lookers_cli.run(options, _project(options.project_dir))
         if options.command == "bqml":
             from martlet.bqml import cli as bqml
 

@@ -19,8 +19,8 @@ from typing import Any
 
 import duckdb
 
-from martlet.build import database_path
 from martlet.errors import MartletError
+from martlet.models_cli import add_database_arguments, open_database
 
 __all__ = ["FORMATS", "add_arguments", "render_list", "run"]
 
@@ -34,8 +34,7 @@ _APPROVED = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the sub-commands and their arguments."""
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--database", type=Path, help="DuckDB file; by default the project's")
-    common.add_argument("--target", "-t", help="target of profiles/profiles.yml")
+    add_database_arguments(common)
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     review = actions.add_parser(
         "review",
@@ -70,17 +69,14 @@ def run(options: argparse.Namespace, project: Path, now: datetime | None = None)
     MartletError
         If the database is missing or lacks the models, or an address_id is not a candidate.
     """
-    path = options.database or database_path(project, options.target)
-    if not path.is_file():
-        raise MartletError(f"There is no database at {path}: build it first.")
     moment = (now or datetime.now(UTC)).replace(microsecond=0, tzinfo=None)
-    with duckdb.connect(str(path), read_only=True) as con:
+    with open_database(options, project) as con:
         try:
             return _act(con, options, project, moment)
         except duckdb.CatalogException as error:
             raise MartletError(
-                f"{path} has no looker list: build with --select +exp_lookers__approved_networks "
-                "+exp_lookers__review."
+                "The database has no looker list: build with --select "
+                "+exp_lookers__approved_networks +exp_lookers__review."
             ) from error
 
 

@@ -256,8 +256,9 @@ def test_no_address_is_in_a_mart(built: tuple[Path, Path, Path]) -> None:
 def test_nothing_is_exported_without_approval(built: tuple[Path, Path, Path]) -> None:
     folder, database, _ = built
     options = argparse.Namespace(
-        action="export", format="nginx", output=folder / "list.conf", database=database, target=None
-    )
+        action="export", format="nginx", output=folder / "list.conf", database=database,
+        project_dir=None, target=None,
+    )  # fmt: skip
     lookers_cli.run(options, PROJECT, datetime(2026, 8, 2))
     assert "# rows: 0\n" in options.output.read_text()
     # Approve everything in a copy: what is held back stays out, what is approved as less is less.
@@ -297,7 +298,9 @@ def test_each_format_says_where_it_comes_from(kind: str) -> None:
 
 def test_an_unknown_candidate_cannot_be_shown(built: tuple[Path, Path, Path]) -> None:
     _, database, _ = built
-    options = argparse.Namespace(action="show", address_id="f" * 64, database=database, target=None)
+    options = argparse.Namespace(
+        action="show", address_id="f" * 64, database=database, project_dir=None, target=None
+    )
     with pytest.raises(MartletError, match="not among the candidates"):
         lookers_cli.run(options, PROJECT)
 

@@ -47,13 +47,14 @@ placed as (
 summed as (
     select
         *,
-        count(*) over (partition by network_prefix, as_of_date) as address_count,
-        sum(visit_count) over (partition by network_prefix, as_of_date) as all_visit_count,
-        sum(hit_count) over (partition by network_prefix, as_of_date) as all_hit_count,
-        sum(signed_in_count) over (partition by network_prefix, as_of_date) as all_signed_in_count,
-        sum(person_step_count) over (partition by network_prefix, as_of_date) as all_step_count,
-        sum(order_count) over (partition by network_prefix, as_of_date) as all_order_count
+        count(*) over in_network as address_count,
+        sum(visit_count) over in_network as all_visit_count,
+        sum(hit_count) over in_network as all_hit_count,
+        sum(signed_in_count) over in_network as all_signed_in_count,
+        sum(person_step_count) over in_network as all_step_count,
+        sum(order_count) over in_network as all_order_count
     from placed
+    window in_network as (partition by network_prefix, as_of_date)
 ),
 
 features as (

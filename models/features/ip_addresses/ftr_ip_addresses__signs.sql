@@ -157,12 +157,12 @@ added as (
 with_neighbours as (
     select
         *,
-        sum(case when own_sign_count >= 3 then hit_count else 0 end) over (
-            partition by network_prefix, as_of_date
-        ) as odd_hit_count,
-        sum(hit_count) over (partition by network_prefix, as_of_date) as all_hit_count,
-        sum(visit_count) over (partition by network_prefix, as_of_date) as network_visit_count
+        sum(case when own_sign_count >= 3 then hit_count else 0 end) over in_network
+            as odd_hit_count,
+        sum(hit_count) over in_network as all_hit_count,
+        sum(visit_count) over in_network as network_visit_count
     from added
+    window in_network as (partition by network_prefix, as_of_date)
 ),
 
 signs as (

@@ -17,41 +17,40 @@ orders as (
 ),
 
 -- Sessions of one visitor follow each other; at a shared instant the later one counts.
-opened_in as (
+in_sessions as (
     select
         carts.cart_id,
-        max(sessions.session_id) as session_id
+        max(case
+            when carts.opened_at between sessions.session_started_at and sessions.session_ended_at
+                then sessions.session_id
+        end) as opened_session_id,
+        max(case
+            when
+                carts.last_touched_at
+                between sessions.session_started_at and sessions.session_ended_at
+                then sessions.session_id
+        end) as last_session_id
     from carts
     inner join sessions
         on carts.visitor_id = sessions.visitor_id
-        and carts.opened_at between sessions.session_started_at and sessions.session_ended_at
-    group by carts.cart_id
-),
-
-last_touched_in as (
-    select
-        carts.cart_id,
-        max(sessions.session_id) as session_id
-    from carts
-    inner join sessions
-        on carts.visitor_id = sessions.visitor_id
-        and carts.last_touched_at between sessions.session_started_at and sessions.session_ended_at
+        and carts.opened_at <= sessions.session_ended_at
+        and carts.last_touched_at >= sessions.session_started_at
     group by carts.cart_id
 ),
 
 with_sessions as (
     select
         carts.*,
-        opened_in.session_id as opened_session_id,
-        last_touched_in.session_id as last_session_id,
+        in_sessions.opened_session_id,
+        in_sessions.last_session_id,
         coalesce(carts.customer_id, last_sessions.customer_id) as known_customer_id,
         last_sessions.channel_group as last_channel_group,
         coalesce(opened_sessions.is_bot, false) or coalesce(last_sessions.is_bot, false) as is_bot
     from carts
-    left join opened_in on carts.cart_id = opened_in.cart_id
-    left join sessions as opened_sessions on opened_in.session_id = opened_sessions.session_id
-    left join last_touched_in on carts.cart_id = last_touched_in.cart_id
-    left join sessions as last_sessions on last_touched_in.session_id = last_sessions.session_id
+    left join in_sessions on carts.cart_id = in_sessions.cart_id
+    left join sessions as opened_sessions
+        on in_sessions.opened_session_id = opened_sessions.session_id
+    left join sessions as last_sessions on in_sessions.last_session_id = last_sessions.session_id
 ),
 
 -- Bought on another device, or unseen by the page: nobody wants to be reminded of that.
