@@ -22,7 +22,8 @@ import jinja2
 import yaml
 
 from martlet.errors import MartletError
-from martlet.locks import holder, is_lock_error, only_one
+from martlet.locks import Lock, holder, is_lock_error, only_one
+from martlet.raw_files import unreadable_files
 
 __all__ = ["build", "check_green", "database_path"]
 
@@ -30,6 +31,9 @@ WORK_FOLDER = ".martlet"
 
 #: Notes in the work folder how the file looked when the last green build put it there.
 _GREEN = "green.json"
+
+#: With less room than this (bytes) a failed build is put down to a full disk.
+_LITTLE_SPACE = 16_000_000
 
 
 def database_path(project: Path, target: str | None = None) -> Path:
@@ -115,45 +119,70 @@ def build(project: Path, dbt_arguments: Sequence[str] = (), target: str | None =
     database = database_path(project, target)
     _check_writable(database)
     work = database.parent / WORK_FOLDER / database.stem
-    work.mkdir(parents=True, exist_ok=True)
-    with only_one(work / "lock") as owner:
-        if owner:
-            raise MartletError(
-                f"Another build of {database.name} is running ({owner}): wait for it."
-            )
-        # The same file name, because DuckDB names the catalog after it and dbt writes that name.
-        copy = work / database.name
-        _remove(copy)
-        before = _copy_database(database, copy, _connect_attempts(project, target))
-        command = [
-            _beside("dbt"),
-            "build",
-            "--profiles-dir",
-            str(project / "profiles"),
-            *dbt_arguments,
-        ]
-        if target:
-            command += ["--target", target]
-        environment = os.environ | {"MARTLET_DATABASE": str(copy)}
-        if not any("resource-type" in argument for argument in dbt_arguments):
-            environment.setdefault("DBT_EXCLUDE_RESOURCE_TYPES", "unit_test")
-        started = time.perf_counter()
-        code = subprocess.run(command, cwd=project, env=environment, check=False).returncode
-        seconds = time.perf_counter() - started
-        if code == 0 and copy.is_file():
-            if _state(database) != before:
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+        with only_one(work / "lock") as lock:
+            if lock.owner:
                 raise MartletError(
-                    f"{database} was changed by another program while the build ran: build again, "
-                    f"and keep others from writing it. This build is in {copy}."
+                    f"Another build of {database.name} is running ({lock.owner}): wait for it."
                 )
-            os.replace(copy, database)
-            _remove(copy)
-            (work / _GREEN).write_text(json.dumps(_state(database)))
-            print(f"\n{database.name} is up to date ({seconds:.0f} s). Look into it, for example:")
-            print(f'  {os.path.relpath(_beside("martlet"))} query "from marts.fct_data_quality"')
-        else:
-            _report_failure(database, copy)
+            return _build_copy(project, database, work, lock, dbt_arguments, target)
+    except OSError as error:
+        raise MartletError(
+            f"The build could not write in {work}: {error.strerror or error}. Make room or make it "
+            f"writable. {_how_it_is(database)}"
+        ) from error
+
+
+def _build_copy(
+    project: Path, database: Path, work: Path, lock: Lock, arguments: Sequence[str],
+    target: str | None,
+) -> int:  # fmt: skip
+    """Copy, run dbt on the copy, swap it in."""
+    # The same file name, because DuckDB names the catalog after it and dbt writes that name.
+    copy = work / database.name
+    _remove(copy)
+    try:
+        before = _copy_database(database, copy, _connect_attempts(project, target))
+    except OSError:
+        _remove(copy)
+        raise
+    started = time.perf_counter()
+    code = _run_dbt(project, copy, lock, arguments, target)
+    seconds = time.perf_counter() - started
+    if code != 0 or not copy.is_file():
+        _report_failure(database, copy)
+        for problem in unreadable_files(project, arguments):
+            print(problem, file=sys.stderr)
+        return code
+    if _state(database) != before:
+        raise MartletError(
+            f"{database} was changed by another program while the build ran: build again, "
+            f"and keep others from writing it. This build is in {copy}."
+        )
+    os.replace(copy, database)
+    _remove(copy)
+    (work / _GREEN).write_text(json.dumps(_state(database)))
+    print(f"\n{database.name} is up to date ({seconds:.0f} s). Look into it, for example:")
+    print(f'  {os.path.relpath(_beside("martlet"))} query "from marts.fct_data_quality"')
     return code
+
+
+def _run_dbt(
+    project: Path, copy: Path, lock: Lock, arguments: Sequence[str], target: str | None
+) -> int:
+    """Run ``dbt build`` on the copy and return its exit code."""
+    command = [_beside("dbt"), "build", "--profiles-dir", str(project / "profiles"), *arguments]
+    if target:
+        command += ["--target", target]
+    environment = os.environ | {"MARTLET_DATABASE": str(copy)}
+    if not any("resource-type" in argument for argument in arguments):
+        environment.setdefault("DBT_EXCLUDE_RESOURCE_TYPES", "unit_test")
+    # dbt keeps the lock as well: when this process is killed, dbt goes on writing the copy, and the
+    # next build must not begin before it has ended.
+    return subprocess.run(
+        command, cwd=project, env=environment, check=False, pass_fds=lock.descriptors
+    ).returncode
 
 
 def _beside(command: str) -> str:
@@ -256,13 +285,24 @@ def check_green(database: Path) -> None:
 
 def _report_failure(database: Path, copy: Path) -> None:
     """Tell that nothing changed and where the failed state can be looked at."""
-    state = "is as it was" if database.exists() else "was not made"
     print(
-        f"\nThe build failed: {database.name} {state}. The first error above says why.",
+        f"\nThe build failed: {_how_it_is(database)} The first error above says why.",
         file=sys.stderr,
     )
+    free = shutil.disk_usage(database.parent).free
+    if free < _LITTLE_SPACE:
+        _remove(copy)
+        print(
+            f"The disk is full: {free / 1e6:.0f} MB are free in {database.parent}. Make room; a "
+            "build needs about twice the size of the database. The unfinished build was removed.",
+            file=sys.stderr,
+        )
     if copy.is_file():
         print(f"The unfinished build can be queried in {copy}.", file=sys.stderr)
+
+
+def _how_it_is(database: Path) -> str:
+    return f"{database.name} {'is as it was' if database.exists() else 'was not made'}."
 
 
 def _wal(database: Path) -> Path:

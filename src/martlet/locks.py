@@ -6,9 +6,10 @@ import contextlib
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["holder", "is_lock_error", "only_one"]
+__all__ = ["Lock", "holder", "is_lock_error", "only_one"]
 
 
 def is_lock_error(error: Exception) -> bool:
@@ -45,8 +46,24 @@ def _process(number: int) -> str:
     return f"process {number} ({shown})" if shown else f"process {number}"
 
 
+@dataclass(frozen=True)
+class Lock:
+    """What `only_one` found.
+
+    Attributes
+    ----------
+    owner
+        None when the lock is ours, else who has it.
+    descriptors
+        To be passed on to processes that shall hold the lock as well, until they end.
+    """
+
+    owner: str | None = None
+    descriptors: tuple[int, ...] = ()
+
+
 @contextlib.contextmanager
-def only_one(lock: Path) -> Iterator[str | None]:
+def only_one(lock: Path) -> Iterator[Lock]:
     """Hold a lock for the time of the block; the system drops it when the process dies.
 
     Parameters
@@ -56,13 +73,13 @@ def only_one(lock: Path) -> Iterator[str | None]:
 
     Yields
     ------
-    str or None
-        None when the lock is ours, else who has it.
+    Lock
+        Whether the lock is ours, else who has it.
     """
     try:
         import fcntl
     except ImportError:  # Windows: DuckDB's own lock on the file has to do
-        yield None
+        yield Lock()
         return
     with lock.open("a+") as handle:
         try:
@@ -70,9 +87,19 @@ def only_one(lock: Path) -> Iterator[str | None]:
         except OSError:
             handle.seek(0)
             owner = handle.read().strip()
-            yield _process(int(owner)) if owner.isdigit() else "another process"
+            yield Lock(_owner(int(owner)) if owner.isdigit() else "another process")
             return
         handle.truncate(0)
         handle.write(str(os.getpid()))
         handle.flush()
-        yield None
+        yield Lock(None, (handle.fileno(),))
+
+
+def _owner(number: int) -> str:
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return f"what process {number} started and left behind when it was killed"
+    except OSError:
+        pass  # it is there and somebody else's
+    return _process(number)

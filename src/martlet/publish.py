@@ -185,7 +185,7 @@ def write_version(
     shown_metrics = f" ({listed})" if listed else ""
     outcome.log.append(f"version {version} trained on {base['training_rows']} rows{shown_metrics}")
     if verdict.accepted:
-        store.promote(version)
+        store.promote(version, functions)
         outcome.log.append(f"version {version} is the champion: {verdict.reason}")
     else:
         outcome.warnings.append(f"version {version} stays challenger: {verdict.reason}")
@@ -255,7 +255,7 @@ def write_empty(
     store.create_functions(functions, version)
     outcome.log += notices
     if champion is None or champion["status"] == "insufficient_data":
-        store.promote(version)
+        store.promote(version, functions)
         outcome.warnings.append(f"not enough data: {prepared.shortage}; predictions are empty")
     else:
         outcome.warnings.append(

@@ -18,6 +18,7 @@ import pyarrow as pa
 from martlet.errors import MartletError
 from martlet.estimators.base import Part
 from martlet.sqltext import identifier, render, text
+from martlet.stored_text import require_functions
 
 __all__ = ["COLUMNS", "ModelStore"]
 
@@ -176,19 +177,35 @@ class ModelStore:
             name = self._in_database(self.function(function, version))
             self.con.execute(f"create or replace macro {name} {', '.join(texts)}")
 
-    def promote(self, version: int) -> None:
+    def _stored_functions(self, row: Mapping[str, Any]) -> dict[str, list[str]]:
+        """Read the functions of a version, refusing what no fit has written."""
+        functions: dict[str, list[str]] = json.loads(row["functions"])
+        for function, texts in functions.items():
+            what = f"model '{self.name}' version {row['model_version']}, function {function},"
+            require_functions(self.con, self.name, texts, what)
+        return functions
+
+    def promote(self, version: int, fitted: Mapping[str, Sequence[str]] | None = None) -> None:
         """Make a version the champion: its functions get the plain names.
+
+        Parameters
+        ----------
+        version : int
+            The version.
+        fitted : mapping of str to sequence of str, optional
+            Its functions, when they have just been made by a fit. By default they are read from
+            the version's row, and checked: somebody may have changed it.
 
         Raises
         ------
         MartletError
-            If there is no such version.
+            If there is no such version, or its functions are none that a fit writes.
         """
         versions = {row["model_version"]: row for row in self.versions()}
         if version not in versions:
             known = ", ".join(str(number) for number in versions) or "none"
             raise MartletError(f"Model '{self.name}' has no version {version}. It has: {known}.")
-        functions: dict[str, list[str]] = json.loads(versions[version]["functions"])
+        functions = fitted or self._stored_functions(versions[version])
         for row in versions.values():
             if row["is_champion"]:
                 for function in set(json.loads(row["functions"])) - set(functions):
@@ -230,6 +247,8 @@ class ModelStore:
                     for name, texts in functions.items()
                     if self.function(name, pin) not in present
                 }
+                if missing:
+                    self._stored_functions(row)
                 self.create_functions(missing, pin)
                 repaired = repaired or bool(missing)
         return repaired

@@ -13,6 +13,7 @@ from martlet.estimators.base import Previous
 from martlet.fit import fit_parameters
 from martlet.publish import ModelSpec
 from martlet.store import ModelStore
+from martlet.stored_text import require_query
 
 __all__ = ["verify_version"]
 
@@ -64,6 +65,7 @@ def verify_version(store: ModelStore, version: int | None = None) -> tuple[bool,
     spec = ModelSpec(
         store.name, row["training_sql"], config, store.schema, store.database, full_refresh=True
     )
+    require_query(store.con, row["training_sql"], head)
     recorded = json.loads(row["parameters"])
     before_it = next(
         (

@@ -12,10 +12,10 @@ named_lines as (
         -- The same product is written 85123a and 85123A.
         nullif(upper(trim(stock_code)), '') as product_id,
         nullif(trim(description), '') as product_name,
-        try_cast(trim(quantity) as decimal(18, 4)) as piece_count,
+        cast(try_cast(trim(quantity) as decimal(18, 4)) as decimal(19, 4)) as piece_count,
         {{ utc_timestamp(parse_local_timestamp('trim(invoice_date)'), 'Europe/London') }}
             as invoiced_at,
-        try_cast(trim(unit_price) as decimal(18, 4)) as unit_price_amount,
+        {{ parse_amount('unit_price') }} as unit_price_amount,
         -- Exports of data frames write the customer as 17850.0.
         nullif({{ text_replace_all('trim(customer_id)', '[.]0+$', '') }}, '') as customer_number,
         nullif(trim(country), '') as country_name
@@ -68,6 +68,8 @@ judged_lines as (
             when invoice_id like 'C%' and piece_count >= 0 then 'cancellation_without_return'
             when invoice_id not like 'C%' and piece_count <= 0 then 'stock_correction'
             when unit_price_amount = 0 then 'zero_price'
+            when {{ amount_too_large(['piece_count * unit_price_amount']) }}
+                then 'impossible_amount'
         end as rejection_reason
     from numbered_lines
 
@@ -88,7 +90,7 @@ lines as (
         product_name,
         cast(piece_count as bigint) as quantity,
         unit_price_amount,
-        cast(piece_count * unit_price_amount as decimal(18, 4)) as line_amount,
+        try_cast(piece_count * unit_price_amount as decimal(18, 4)) as line_amount,
         invoiced_at,
         customer_number as customer_id,
         country_name,

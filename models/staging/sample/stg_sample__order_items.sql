@@ -86,6 +86,12 @@ rejected as (
             {{ version_reason() | indent(8) }}
             when kept_orders.order_id is null then 'unknown_order'
             when kept_products.product_id is null then 'unknown_product'
+            when
+                {{ amount_too_large(
+                    ['versioned.quantity * versioned.unit_price_amount', 'versioned.discount_amount'],
+                    'kept_orders.exchange_rate'
+                ) }}
+                then 'impossible_amount'
         end as rejection_reason
     from versioned
     left join kept_orders on versioned.order_id = kept_orders.order_id
@@ -104,7 +110,7 @@ order_items as (
         quantity,
         unit_price_amount,
         discount_amount,
-        cast(quantity * unit_price_amount - discount_amount as decimal(18, 4)) as line_amount,
+        try_cast(quantity * unit_price_amount - discount_amount as decimal(18, 4)) as line_amount,
         unit_cost_amount,
         {{ quarantine_columns('order_item_id') | indent(8) }}
     from rejected

@@ -108,6 +108,12 @@ judged as (
                     and typed.currency_code <> '{{ var("martlet_currency") }}'
                 )
                 then 'unknown_exchange_rate'
+            when
+                {{ amount_too_large(
+                    ['items_amount', 'discount_amount', 'shipping_amount', 'tax_amount', 'total_amount'],
+                    'coalesce(typed.exchange_rate, 1)'
+                ) }}
+                then 'impossible_amount'
         end as own_reason
     from typed
     left join currencies on typed.currency_code = currencies.currency_code

@@ -36,6 +36,7 @@ judged as (
             when {{ impossible_date('raw_row.time', 'requested_at') }} then 'impossible_date'
             when
                 {{ not_a_number('raw_row.status', 'status_code', required=false) }}
+                or status_code not between 0 and 999
                 or {{ not_a_number('raw_row.bytes', 'response_bytes', required=false) }}
                 or {{ not_a_number('raw_row.duration_ms', 'duration_ms', required=false) }}
                 then 'not_a_number'

@@ -96,6 +96,7 @@ rejected as (
             {{ version_reason() | indent(8) }}
             when known_order_id is null then 'unknown_order'
             when exchange_rate is null then 'unknown_exchange_rate'
+            when {{ amount_too_large(['amount'], 'exchange_rate') }} then 'impossible_amount'
         end as rejection_reason
     from priced
 ),

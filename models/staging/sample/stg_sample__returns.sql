@@ -86,6 +86,7 @@ rejected as (
             -- Not every refund names its order, but an order nobody knows is an error.
             when order_id is not null and known_order_id is null then 'unknown_order'
             when exchange_rate is null then 'unknown_exchange_rate'
+            when {{ amount_too_large(['refund_amount'], 'exchange_rate') }} then 'impossible_amount'
         end as rejection_reason
     from priced
 ),

@@ -74,9 +74,9 @@ def publish(
         raise MartletError(f"There is no database at {database}: run `martlet build` first.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with only_one(folder / ".lock") as owner:
-            if owner:
-                raise MartletError(f"{folder} is being published by {owner}: wait for it.")
+        with only_one(folder / ".lock") as lock:
+            if lock.owner:
+                raise MartletError(f"{folder} is being published by {lock.owner}: wait for it.")
             _remove_unfinished(folder)
             manifest = _add_generation(database, project, folder, with_functions)
             _remove_old(folder, keep, grace_seconds)
