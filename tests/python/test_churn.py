@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from martlet.churn.calibration import Calibration, choose_calibration, log_odds, probability
-from martlet.churn.measures import calibration_error, lift, measure
+from martlet.churn.measures import Offer, calibration_error, lift, measure, offer_profits
+from martlet.errors import MartletError
 from martlet.sqltext import column, render
 from martlet.uplift import qini, uplift_at
 from ml_support import connect, fit, rows, values
@@ -69,6 +70,29 @@ def test_measures_equal_scikit_learn() -> None:
     }
     for name, value in expected.items():
         assert found[name] == pytest.approx(value, abs=1e-12), name
+
+
+def test_profit_of_an_offer_worked_out_by_hand() -> None:
+    """Made to the first three; of these the first leaves and a tenth of such is kept."""
+    target, margin = np.array([1.0, 0, 0, 1]), np.array([200.0, 200, 200, 3])
+    profits = offer_profits(target, np.full(4, 0.9), margin, Offer(0.5, 5.0, 0.1))
+    assert profits.tolist() == pytest.approx([0.1 * 195 - 0.5, -5.5, -5.5, 0])
+
+
+def test_the_champion_can_be_chosen_by_profit() -> None:
+    con = connect()
+    cutoffs(con, 400, extra="40.0")
+    chosen = {"champion_by": "expected_profit", "margin_col": "extra", "contact_cost": 0.5,
+              "offer_cost": 5.0, "success_rate": 0.2}  # fmt: skip
+    assert fit(con, "churn", "select * from cutoffs", **CHURN, **chosen).status == "trained"
+    compared = rows(con, "from churn__comparison where role = 'selection' order by simplicity_rank")
+    champion = next(item for item in compared if item["is_champion"])
+    assert champion["offer_profit_amount"] > compared[0]["offer_profit_amount"]
+    parameters = json.loads(rows(con, "select parameters from churn")[0]["parameters"])
+    assert parameters["chosen_by"] == "expected_profit"
+    assert "extra" not in parameters["features"]
+    with pytest.raises(MartletError, match="needs margin_col"):
+        fit(con, "other", "select * from cutoffs", **CHURN, champion_by="expected_profit")
 
 
 def test_measures_at_their_borders() -> None:

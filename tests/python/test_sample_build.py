@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import runpy
 from collections import Counter
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
+import numpy as np
+
+from martlet.churn.measures import roc_auc
 from martlet.report import SECTIONS
 from martlet.report.page import write_report
-from support import parse_manifest, query, run_dbt
+from martlet.simulate.config import ShopConfig
+from martlet.simulate.shop import simulate_shop
+from support import PROJECT, parse_manifest, query, run_dbt
 
 #: Where the sample shop plants machines that nobody wants (docs/sample-shop.md).
 UNWANTED = [
@@ -31,6 +37,7 @@ def test_everything_is_green(tmp_path: Path) -> None:
     assert built["test"] > 150
     the_report_shows_every_section(tmp_path)
     the_lookers_are_the_planted_ones(tmp_path / "martlet.duckdb")
+    churners_are_ranked_nearly_as_well_as_can_be(tmp_path)
 
 
 def the_report_shows_every_section(folder: Path) -> None:
@@ -59,3 +66,16 @@ def the_lookers_are_the_planted_ones(database: Path) -> None:
     assert len(rows) > 1_000
     assert acted <= set(unwanted)
     assert sum(unwanted[text] for text in acted) >= 0.95 * sum(unwanted.values()) > 0
+
+
+def churners_are_ranked_nearly_as_well_as_can_be(folder: Path) -> None:
+    """No model of purchase days ranks better, on average, than who knows how they were drawn."""
+    ceiling = runpy.run_path(str(PROJECT / "benchmarks" / "churn_ceiling.py"))
+    simulate_shop(ShopConfig(), folder / "planted", with_truth=True)
+    rows = ceiling["buyers"](str(folder / "martlet.duckdb"), folder / "planted" / "truth")
+    seen = ceiling["observers"](rows)
+    found = {name: roc_auc(rows["churned"], np.asarray(seen[name], float)) for name in seen}
+    assert len(rows["churned"]) > 1000
+    assert found["model"] > found["order histories"] - 0.03, found
+    # Who is told more ranks better: a model that did as well would have looked into the future.
+    assert found["model"] < found["own rates"] < found["all"], found

@@ -40,6 +40,18 @@ mature_orders as (
     where is_evaluation
 ),
 
+return_visits as (
+    select * from {{ ref('ml_return_visits__predictions') }}
+),
+
+first_visits as (
+    select
+        *,
+        rank() over (order by as_of_date) as place,
+        count(*) over () as visitor_count
+    from {{ ref('ml_return_visits__training_set') }}
+),
+
 now as (
     select as_of_date as observed_until
     from as_of_dates
@@ -150,12 +162,31 @@ order_risks as (
     inner join mature_orders on risks.order_id = mature_orders.order_id
 ),
 
+-- First visits of a month together. The model learned from the days that the earlier three
+-- quarters of the visitors came on; they are left out.
+later_first_visits as (
+    select
+        'ml_return_visits__fit' as model_name,
+        return_visits.model_version,
+        cast(date_trunc('month', return_visits.as_of_date) as date) as as_of_date,
+        return_visits.visitor_id as entity_id,
+        return_visits.return_purchase_probability as probability,
+        first_visits.will_buy_on_return_visit as is_positive,
+        {{ date_add_days('return_visits.as_of_date', 30) }} as outcome_until,
+        false as is_learned_from
+    from return_visits
+    inner join first_visits on return_visits.visitor_id = first_visits.visitor_id
+    where first_visits.place > round(0.75 * first_visits.visitor_count)
+),
+
 labelled as (
     select * from absences
     union all
     select * from next_months
     union all
     select * from order_risks
+    union all
+    select * from later_first_visits
 )
 
 select * from labelled

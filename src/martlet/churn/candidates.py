@@ -25,6 +25,7 @@ __all__ = [
     "TOLERANCE",
     "Candidate",
     "Inputs",
+    "level_set_right",
     "logistic",
     "named",
     "scoring_of",
@@ -222,14 +223,19 @@ def _rename(expression: exp.Expr, new: Mapping[str, str]) -> None:
             found.this.set("this", new[found.name])
 
 
+def level_set_right(target: Vector, values: Vector) -> Vector:
+    """Return the probabilities with their mean log-odds moved to where the rows have it."""
+    odds = log_odds(values)
+    return probability(odds + level_shift(odds, target))
+
+
 def shape_losses(target: Vector, values: Vector) -> Vector:
     """Return the log loss of rows with the level set right: what a candidate knows of customers.
 
     How many leave in a season no candidate can know before; the one whose wrong level happens to
     lie nearer is not the better one.
     """
-    odds = log_odds(values)
-    return log_losses(target, probability(odds + level_shift(odds, target)))
+    return log_losses(target, level_set_right(target, values))
 
 
 def shape_loss(target: Vector, values: Vector) -> float:

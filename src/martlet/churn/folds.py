@@ -124,7 +124,7 @@ class Fold:
     def _encoded(
         self, features: Sequence[Feature], preparation: Preparation
     ) -> tuple[Encoding, dict[str, Any]]:
-        key = (preparation, tuple((item.name, render(item.expression)) for item in features))
+        key = (preparation, tuple((item.name, self._text(item)) for item in features))
         if key not in self.cache:
             con, rows = self.training.con, self.training
             encoding, _, _ = learn_encoding(con, rows.query("train"), features, preparation)
@@ -134,6 +134,14 @@ class Fold:
             self.cache[key] = (encoding, read)
         found: tuple[Encoding, dict[str, Any]] = self.cache[key]
         return found
+
+    def _text(self, feature: Feature) -> str:
+        """Return a feature as SQL; every candidate asks for the same ones."""
+        expression = feature.expression
+        if ("sql", id(expression)) not in self.cache:
+            # Kept with its expression, so that the identity stays that one's.
+            self.cache["sql", id(expression)] = (expression, render(expression))
+        return str(self.cache["sql", id(expression)][1])
 
     def texts(self, part: str, name: str) -> NDArray[np.object_]:
         """Return a column of one part as text, NULL as the empty text."""

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["MEASURES", "calibration_error", "lift", "log_losses", "measure", "roc_auc"]
+__all__ = [
+    "MEASURES",
+    "Offer",
+    "calibration_error",
+    "lift",
+    "log_losses",
+    "measure",
+    "offer_profits",
+    "roc_auc",
+]
 
 Array = NDArray[np.float64]
 
@@ -92,6 +103,50 @@ def calibration_error(target: Array, probability: Array, bins: int = 10) -> floa
     count = np.bincount(place, minlength=bins)
     gap = np.bincount(place, probability - (target > 0), minlength=bins)
     return float(np.abs(gap).sum() / max(1, count.sum()))
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What an offer that keeps customers costs and does.
+
+    Attributes
+    ----------
+    contact_cost, offer_cost
+        Of sending it, and of its use by who stays; in money.
+    success_rate
+        Share of those about to leave whom it keeps.
+    """
+
+    contact_cost: float
+    offer_cost: float
+    success_rate: float
+
+    def profit(self, leaving: Array, margin: Array) -> Array:
+        """Return the profit of making the offer; linear in the probability of leaving.
+
+        Parameters
+        ----------
+        leaving : ndarray of shape (rows,)
+            Probability of leaving, or 0 and 1 for what came.
+        margin : ndarray of shape (rows,)
+            What a kept customer leaves, in money.
+        """
+        kept = leaving * self.success_rate * (margin - self.offer_cost)
+        return np.asarray(kept - (1 - leaving) * self.offer_cost - self.contact_cost)
+
+
+def offer_profits(target: Array, probability: Array, margin: Array, offer: Offer) -> Array:
+    """Return what each row brings when those get the offer for whom it is expected to pay.
+
+    Parameters
+    ----------
+    target, probability, margin : ndarray of shape (rows,)
+        Who left, what was predicted, and what a kept customer leaves.
+    offer : Offer
+        Its costs.
+    """
+    made = offer.profit(probability, margin) > 0
+    return np.where(made, offer.profit((target > 0).astype(float), margin), 0.0)
 
 
 def measure(target: Array, probability: Array) -> dict[str, float | None]:

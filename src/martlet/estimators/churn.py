@@ -3,14 +3,15 @@
 The rows hold several cut-offs. The latest tests (the split column), the one before it chooses
 settings, calibration and champion, the earlier ones train: see `martlet.churn.folds`. The champion
 is the simplest candidate whose log loss on the choosing cut-off, its level set right, is within
-half a per cent, or one standard error of the difference, of the lowest. What the test cut-off says
+half a per cent, or one standard error of the difference, of the lowest; or, with ``champion_by``
+``expected_profit``, whose profit of an offer is as near to the highest. What the test cut-off says
 is about rows that chose nothing.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from martlet.churn.calibration import Calibration, choose_calibration, log_odds, probability
@@ -20,16 +21,18 @@ from martlet.churn.candidates import (
     Candidate,
     Inputs,
     blend,
+    level_set_right,
     scoring_of,
     shape_losses,
     usable,
 )
 from martlet.churn.folds import Fold, make_folds
-from martlet.churn.measures import MEASURES, measure
-from martlet.errors import InsufficientData
+from martlet.churn.measures import MEASURES, Offer, measure, offer_profits
+from martlet.errors import InsufficientData, MartletError
 from martlet.estimators.base import Estimator, Explanation, Fitted, Part, Training, Vector
 from martlet.options import COMMON, SUPERVISED, Option, Options
 from martlet.schema import find_column
+from martlet.sqltext import identifier
 
 __all__ = ["ChurnClassifier"]
 
@@ -46,6 +49,7 @@ _COLUMNS = {
     "churned_rate": "double",
     "mean_probability": "double",
     **dict.fromkeys(MEASURES, "double"),
+    "offer_profit_amount": "double",
     "calibration": "varchar",
     "settings": "varchar",
     "is_champion": "boolean",
@@ -61,7 +65,8 @@ class ChurnClassifier(Estimator):
         ``cutoff_col`` and ``label_until_col`` name the cut-off and the end of its label window,
         ``recency_col`` the days since the last order, ``no_purchase_col`` the probability of no
         order from a model of purchases, ``segment_col`` the segment; ``ignored_cols`` are neither
-        features nor read.
+        features nor read. ``champion_by`` says what decides between candidates; the profit of an
+        offer needs ``margin_col``, what a kept customer leaves, and the costs.
     """
 
     model_type = "churn_classifier"
@@ -76,12 +81,23 @@ class ChurnClassifier(Estimator):
         Option("no_purchase_col", None, "text"),
         Option("segment_col", None, "text"),
         Option("ignored_cols", (), "columns"),
+        Option("champion_by", "LOG_LOSS", "choice", ("LOG_LOSS", "EXPECTED_PROFIT")),
+        Option("margin_col", None, "text"),
+        Option("contact_cost", 0.0, "number", low=0),
+        Option("offer_cost", 0.0, "number", low=0),
+        Option("success_rate", 0.1, "number", low=0, high=1),
     )
 
     @classmethod
     def extra_columns(cls, options: Options) -> list[str]:
-        """Return the cut-off, the end of its window and what is to be left alone."""
-        return [options["cutoff_col"], options["label_until_col"], *options["ignored_cols"]]
+        """Return the cut-off, the end of its window, the margin and what is to be left alone."""
+        margin = [options["margin_col"]] if options["margin_col"] else []
+        return [
+            options["cutoff_col"],
+            options["label_until_col"],
+            *margin,
+            *options["ignored_cols"],
+        ]
 
     def empty_parts(self, options: Options) -> Mapping[str, Mapping[str, str]]:
         """Return the columns of the comparison."""
@@ -98,7 +114,8 @@ class ChurnClassifier(Estimator):
         calibrations = {
             name: choose_calibration(item.values, target) for name, item in first.items()
         }
-        champion = _simplest_of_the_best(first, target)
+        profits = _profits(options)
+        champion = _simplest_of_the_best(first, target, _judge(selection, profits))
         second, features = self._candidates(
             test, inputs, {name: item.settings for name, item in first.items()}
         )
@@ -109,8 +126,8 @@ class ChurnClassifier(Estimator):
         if champion not in second:
             champion = "logistic_regression"
         rows = [
-            *_compared(selection, first, {}, champion),
-            *_compared(test, second, calibrations, champion),
+            *_compared(selection, first, {}, champion, profits),
+            *_compared(test, second, calibrations, champion, profits),
         ]
         scoring, values = scoring_of(second[champion], calibrations[champion])
         explanation = _scaled(second[champion].explanation, calibrations[champion])
@@ -121,6 +138,7 @@ class ChurnClassifier(Estimator):
                 "settings": dict(second[champion].settings),
                 "features": [item.name for item in features],
                 "chosen_at": str(selection.judged_at),
+                "chosen_by": options["champion_by"].lower(),
             },
             scoring,
             parts={"comparison": Part(_COLUMNS, rows)},
@@ -180,14 +198,55 @@ def _can_be_calibrated(name: str) -> bool:
     return name != "prior"
 
 
-def _simplest_of_the_best(candidates: Mapping[str, Candidate], target: Vector) -> str:
-    losses = {name: shape_losses(target, item.values) for name, item in candidates.items()}
+#: Profit of each judged row of a fold; None without a margin.
+_Profits = Callable[[Fold, Vector], Vector | None]
+
+
+def _profits(options: Options) -> _Profits:
+    """Return what tells the profit of an offer on the judged rows of a fold."""
+    column = options["margin_col"]
+    if options["champion_by"] == "EXPECTED_PROFIT" and not column:
+        raise MartletError(
+            "champion_by expected_profit needs margin_col: the column with what a kept customer "
+            "leaves."
+        )
+    offer = Offer(options["contact_cost"], options["offer_cost"], options["success_rate"])
+
+    def found(fold: Fold, values: Vector) -> Vector | None:
+        if not column:
+            return None
+        read = f"coalesce(cast({identifier(column)} as double), 0)"
+        margin = fold.training.numbers("eval", read)
+        return offer_profits(fold.targets(), values, margin, offer)
+
+    return found
+
+
+def _judge(fold: Fold, profits: _Profits) -> Callable[[Vector, Vector], Vector]:
+    """Return what candidates are chosen by: a loss a row, the level of the values set right."""
+    if fold.training.options["champion_by"] == "LOG_LOSS":
+        return shape_losses
+
+    def loss(target: Vector, values: Vector) -> Vector:
+        found = profits(fold, level_set_right(target, values))
+        assert found is not None
+        return -found
+
+    return loss
+
+
+def _simplest_of_the_best(
+    candidates: Mapping[str, Candidate],
+    target: Vector,
+    judge: Callable[[Vector, Vector], Vector],
+) -> str:
+    losses = {name: judge(target, item.values) for name, item in candidates.items()}
     lowest = min(losses.values(), key=lambda each: float(each.mean()))
 
     def is_near(each: Vector) -> bool:
         behind = each - lowest
         error = float(behind.std(ddof=1)) / len(behind) ** 0.5
-        limit: float = max(TOLERANCE * float(lowest.mean()), error)
+        limit: float = max(TOLERANCE * abs(float(lowest.mean())), error)
         return float(behind.mean()) <= limit
 
     return next(name for name, each in losses.items() if is_near(each))
@@ -198,15 +257,18 @@ def _compared(
     candidates: Mapping[str, Candidate],
     calibrations: Mapping[str, Calibration],
     champion: str,
+    profits: _Profits,
 ) -> list[tuple[Any, ...]]:
     target, rows = fold.targets(), []
     for place, (name, item) in enumerate(candidates.items(), start=1):
         calibration = calibrations.get(name, Calibration())
         values = probability(calibration.apply(log_odds(item.values)))
         found = measure(target, values)
+        profit = profits(fold, values)
         rows.append((
             name, place, fold.name, fold.judged_at, fold.count, len(target), float(target.mean()),
-            float(values.mean()), *(found[key] for key in MEASURES), calibration.method,
+            float(values.mean()), *(found[key] for key in MEASURES),
+            None if profit is None else float(profit.mean()), calibration.method,
             json.dumps(dict(item.settings)), name == champion,
         ))  # fmt: skip
     return rows
@@ -232,9 +294,12 @@ def _scaled(explanation: Explanation, calibration: Calibration) -> Explanation:
 def _notices(
     training: Training, selection: Fold, champion: str, rows: list[Any], features: list[Any]
 ) -> list[str]:
+    best = "lowest log loss"
+    if training.options["champion_by"] == "EXPECTED_PROFIT":
+        best = "highest profit of an offer"
     found = [
         f"the champion is {champion}: the simplest within half a per cent or one standard error "
-        "of the lowest log loss"
+        f"of the {best}"
     ]
     if selection.judged_at is None:
         found.append(
