@@ -24,12 +24,14 @@ customers as (
     from purchases
 ),
 
-first_steps as (
+-- First and last order with a product: between them they say whether one product came after another.
+steps as (
     select
         customer_number,
         product_number,
         min(customer_order_number) as order_number,
-        min(basket_date) as basket_date
+        min(basket_date) as basket_date,
+        max(customer_order_number) as last_order_number
     from purchases
     group by customer_number, product_number
 ),
@@ -38,7 +40,7 @@ single_counts as (
     select
         product_number,
         count(*) as customer_count
-    from first_steps
+    from steps
     group by product_number
 ),
 
@@ -48,113 +50,156 @@ single_patterns as (
     inner join customers on single_counts.customer_count >= customers.least_customer_count
 ),
 
-frequent_purchases as (
-    select purchases.*
-    from purchases
-    inner join single_patterns on purchases.product_number = single_patterns.product_number
+frequent_products as (
+    select steps.*
+    from steps
+    inner join single_patterns on steps.product_number = single_patterns.product_number
+),
+
+-- Customers who bought both, and those who bought the second after the first. A customer is one row,
+-- so nothing has to be put together by customer before it is known what is frequent.
+double_counts as (
+    select
+        earlier.product_number as first_number,
+        later.product_number as second_number,
+        count(*) as any_order_customer_count,
+        count(case when earlier.order_number < later.last_order_number then 1 end)
+            as customer_count
+    from frequent_products as earlier
+    inner join frequent_products as later on earlier.customer_number = later.customer_number
+    group by earlier.product_number, later.product_number
+),
+
+frequent_pairs as (
+    select
+        double_counts.first_number,
+        double_counts.second_number,
+        max(double_counts.any_order_customer_count) as any_order_customer_count,
+        max(double_counts.customer_count) as customer_count
+    from double_counts
+    inner join customers on double_counts.customer_count >= customers.least_customer_count
+    group by double_counts.first_number, double_counts.second_number
 ),
 
 -- The earliest match is enough: whoever holds a pattern holds it so.
-second_steps as (
+second_matches as (
     select
-        first_steps.customer_number,
-        first_steps.product_number as first_number,
-        frequent_purchases.product_number as second_number,
-        min(frequent_purchases.customer_order_number) as order_number,
-        min(frequent_purchases.basket_date) as basket_date,
-        min({{ days_between('first_steps.basket_date', 'frequent_purchases.basket_date') }})
-            as gap_days
-    from first_steps
-    inner join single_patterns on first_steps.product_number = single_patterns.product_number
-    inner join frequent_purchases
+        earlier.customer_number,
+        earlier.product_number as first_number,
+        purchases.product_number as second_number,
+        purchases.customer_order_number as order_number,
+        purchases.basket_date,
+        {{ days_between('earlier.basket_date', 'purchases.basket_date') }} as gap_days,
+        row_number() over (
+            partition by earlier.customer_number, earlier.product_number, purchases.product_number
+            order by purchases.customer_order_number
+        ) as match_number
+    from frequent_pairs
+    inner join frequent_products as earlier
+        on frequent_pairs.first_number = earlier.product_number
+    inner join purchases
         on
-        first_steps.customer_number = frequent_purchases.customer_number
-        and first_steps.order_number < frequent_purchases.customer_order_number
-    group by
-        first_steps.customer_number, first_steps.product_number, frequent_purchases.product_number
+        earlier.customer_number = purchases.customer_number
+        and frequent_pairs.second_number = purchases.product_number
+        and earlier.order_number < purchases.customer_order_number
 ),
 
-double_counts as (
+second_steps as (
+    select * from second_matches where match_number = 1
+),
+
+double_gaps as (
     select
         first_number,
         second_number,
-        count(*) as customer_count,
         avg(cast(gap_days as double)) as mean_gap_days
     from second_steps
     group by first_number, second_number
 ),
 
 double_patterns as (
-    select double_counts.*
-    from double_counts
-    inner join customers on double_counts.customer_count >= customers.least_customer_count
+    select
+        frequent_pairs.*,
+        double_gaps.mean_gap_days
+    from frequent_pairs
+    inner join double_gaps
+        on
+        frequent_pairs.first_number = double_gaps.first_number
+        and frequent_pairs.second_number = double_gaps.second_number
 ),
 
 -- Every part of a frequent pattern is frequent: only steps of frequent pairs can go on.
-frequent_steps as (
-    select second_steps.*
+frequent_triples as (
+    select
+        second_steps.first_number,
+        second_steps.second_number,
+        frequent_products.product_number as third_number,
+        count(*) as customer_count
     from second_steps
-    inner join double_patterns
+    inner join frequent_products
         on
-        second_steps.first_number = double_patterns.first_number
-        and second_steps.second_number = double_patterns.second_number
+        second_steps.customer_number = frequent_products.customer_number
+        and second_steps.order_number < frequent_products.last_order_number
+    inner join frequent_pairs as last_pair
+        on
+        second_steps.second_number = last_pair.first_number
+        and frequent_products.product_number = last_pair.second_number
+    cross join customers
+    group by
+        second_steps.first_number, second_steps.second_number, frequent_products.product_number
+    having count(*) >= min(customers.least_customer_count)
+),
+
+third_matches as (
+    select
+        second_steps.first_number,
+        second_steps.second_number,
+        purchases.product_number as third_number,
+        {{ days_between('second_steps.basket_date', 'purchases.basket_date') }} as gap_days,
+        row_number() over (
+            partition by
+                second_steps.customer_number,
+                second_steps.first_number,
+                second_steps.second_number,
+                purchases.product_number
+            order by purchases.customer_order_number
+        ) as match_number
+    from frequent_triples
+    inner join second_steps
+        on
+        frequent_triples.first_number = second_steps.first_number
+        and frequent_triples.second_number = second_steps.second_number
+    inner join purchases
+        on
+        second_steps.customer_number = purchases.customer_number
+        and frequent_triples.third_number = purchases.product_number
+        and second_steps.order_number < purchases.customer_order_number
 ),
 
 third_steps as (
-    select
-        frequent_steps.customer_number,
-        frequent_steps.first_number,
-        frequent_steps.second_number,
-        frequent_purchases.product_number as third_number,
-        min({{ days_between('frequent_steps.basket_date', 'frequent_purchases.basket_date') }})
-            as gap_days
-    from frequent_steps
-    inner join frequent_purchases
-        on
-        frequent_steps.customer_number = frequent_purchases.customer_number
-        and frequent_steps.order_number < frequent_purchases.customer_order_number
-    inner join double_patterns as last_pair
-        on
-        frequent_steps.second_number = last_pair.first_number
-        and frequent_purchases.product_number = last_pair.second_number
-    group by
-        frequent_steps.customer_number,
-        frequent_steps.first_number,
-        frequent_steps.second_number,
-        frequent_purchases.product_number
+    select * from third_matches where match_number = 1
 ),
 
-triple_counts as (
+triple_gaps as (
     select
         first_number,
         second_number,
         third_number,
-        count(*) as customer_count,
         avg(cast(gap_days as double)) as mean_gap_days
     from third_steps
     group by first_number, second_number, third_number
 ),
 
 triple_patterns as (
-    select triple_counts.*
-    from triple_counts
-    inner join customers on triple_counts.customer_count >= customers.least_customer_count
-),
-
--- Customers who bought both, in whichever order.
-customers_with_both as (
     select
-        double_patterns.first_number,
-        double_patterns.second_number,
-        count(*) as customer_count
-    from double_patterns
-    inner join first_steps as earlier
-        on double_patterns.first_number = earlier.product_number
-    inner join first_steps as later
+        frequent_triples.*,
+        triple_gaps.mean_gap_days
+    from frequent_triples
+    inner join triple_gaps
         on
-        double_patterns.second_number = later.product_number
-        and earlier.customer_number = later.customer_number
-    group by double_patterns.first_number, double_patterns.second_number
+        frequent_triples.first_number = triple_gaps.first_number
+        and frequent_triples.second_number = triple_gaps.second_number
+        and frequent_triples.third_number = triple_gaps.third_number
 ),
 
 patterns as (
@@ -178,17 +223,13 @@ patterns as (
         double_patterns.customer_count,
         prefixes.customer_count as prefix_customer_count,
         last_steps.customer_count as last_step_customer_count,
-        customers_with_both.customer_count as any_order_customer_count,
+        double_patterns.any_order_customer_count,
         double_patterns.mean_gap_days
     from double_patterns
     inner join single_patterns as prefixes
         on double_patterns.first_number = prefixes.product_number
     inner join single_patterns as last_steps
         on double_patterns.second_number = last_steps.product_number
-    inner join customers_with_both
-        on
-        double_patterns.first_number = customers_with_both.first_number
-        and double_patterns.second_number = customers_with_both.second_number
     union all
     select
         3 as step_count,
