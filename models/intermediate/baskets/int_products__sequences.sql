@@ -24,7 +24,7 @@ customers as (
     from purchases
 ),
 
--- First and last order with a product: between them they say whether one product came after another.
+-- First and last order with a product: they say whether one product came after another.
 steps as (
     select
         customer_number,
@@ -56,8 +56,8 @@ frequent_products as (
     inner join single_patterns on steps.product_number = single_patterns.product_number
 ),
 
--- Customers who bought both, and those who bought the second after the first. A customer is one row,
--- so nothing has to be put together by customer before it is known what is frequent.
+-- Customers who bought both, and those who bought the second after the first. A customer is one
+-- row, so nothing has to be put together by customer before it is known what is frequent.
 double_counts as (
     select
         earlier.product_number as first_number,
@@ -105,7 +105,8 @@ second_matches as (
 ),
 
 second_steps as (
-    select * from second_matches where match_number = 1
+    select * from second_matches
+    where match_number = 1
 ),
 
 double_gaps as (
@@ -177,7 +178,8 @@ third_matches as (
 ),
 
 third_steps as (
-    select * from third_matches where match_number = 1
+    select * from third_matches
+    where match_number = 1
 ),
 
 triple_gaps as (

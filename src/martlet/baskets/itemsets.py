@@ -18,6 +18,16 @@ _COUNTS = (
     "count(*) as n, count(*) filter (tid > {boundary}) as n_recent, "
     "min(tid) as first_tid, max(tid) as last_tid"
 )
+#: A row for each basket and pair. Read twice rather than kept: it can be many times the baskets.
+_PAIRS = (
+    "(select one.tid, one.item as parent, other.item as last_item "
+    "from {frequent} as one inner join {frequent} as other "
+    "on one.tid = other.tid and one.item < other.item)"
+)
+_GROWN = (
+    "(select parent, last_item, {counts} from {pairs} group by parent, last_item "
+    "having count(*) >= {minimum})"
+)
 
 
 class TooManyItemsetsError(MartletError):
@@ -44,7 +54,11 @@ class Itemsets:
 
 
 def mine_itemsets(
-    baskets: Baskets, minimum: int, max_size: int | None = None, max_itemsets: int = 1_000_000
+    baskets: Baskets,
+    minimum: int,
+    max_size: int | None = None,
+    max_itemsets: int = 1_000_000,
+    counted_pairs: bool = False,
 ) -> Itemsets:
     """Find all sets of items that lie together in at least `minimum` baskets.
 
@@ -61,6 +75,8 @@ def mine_itemsets(
         Longest set; by default there is no limit.
     max_itemsets : int
         More sets than this are refused.
+    counted_pairs : bool
+        Whether these baskets were mined before with a lower minimum, so that pairs are counted.
 
     Raises
     ------
@@ -80,20 +96,17 @@ def mine_itemsets(
         f"create or replace temp table {frequent} as select tid, item from {table('lines')} "
         f"semi join {sets} as sets on item = sets.last_item"
     )
+    if not counted_pairs:
+        _count_pairs(baskets, minimum)
     levels = [_check(baskets.number(f"select count(*) from {sets}"), max_itemsets)]
     size, first = 1, baskets.number(f"select coalesce(max(set_id), 0) from {sets}")
     while levels[-1] and (max_size is None or size < max_size):
         size += 1
-        pairs = _candidates(baskets, size)
-        con.execute(
-            f"insert into {sets} select cast({first} + row_number() over "
-            "(order by grown.parent, grown.last_item) as integer), "
-            f"{size}, list_append(sets.items, grown.last_item), grown.n, grown.n_recent, "
-            "grown.first_tid, grown.last_tid, grown.parent, grown.last_item from ("
-            f"select parent, last_item, {counts} from {pairs} group by parent, last_item "
-            f"having count(*) >= {minimum}) as grown "
-            f"inner join {sets} as sets on grown.parent = sets.set_id"
-        )
+        pairs = _PAIRS.format(frequent=frequent) if size == 2 else _candidates(baskets, size)
+        grown = _GROWN.format(counts=counts, pairs=pairs, minimum=minimum)
+        if size == 2:
+            grown = f"(select * from {table('pair_counts')} where n >= {minimum})"
+        _add_sets(baskets, size, first, grown)
         found = baskets.number(f"select count(*) from {sets} where size = {size}")
         levels.append(found)
         _check(sum(levels), max_itemsets)
@@ -105,21 +118,48 @@ def mine_itemsets(
                 f"inner join {sets} as sets on sets.size = {size} "
                 "and grown.parent = sets.parent and grown.last_item = sets.last_item"
             )
+        if found and size == 2:
+            _describe_pairs(baskets, counts)
     complete = levels[-1] == 0
     return Itemsets(minimum, tuple(n for n in levels if n), complete)
 
 
+def _add_sets(baskets: Baskets, size: int, first: int, grown: str) -> None:
+    """Add counted sets, each one item longer than its parent, numbered from `first` on."""
+    sets = baskets.table("sets")
+    baskets.con.execute(
+        f"insert into {sets} select cast({first} + row_number() over "
+        "(order by grown.parent, grown.last_item) as integer), "
+        f"{size}, list_append(sets.items, grown.last_item), grown.n, grown.n_recent, "
+        f"grown.first_tid, grown.last_tid, grown.parent, grown.last_item from {grown} as grown "
+        f"inner join {sets} as sets on grown.parent = sets.set_id"
+    )
+
+
+def _count_pairs(baskets: Baskets, minimum: int) -> None:
+    """Count the baskets of each pair, and nothing else of them: most are not frequent."""
+    pairs = _PAIRS.format(frequent=baskets.table("frequent"))
+    baskets.con.execute(
+        f"create or replace temp table {baskets.table('pair_counts')} as select parent, last_item, "
+        "count(*) as n, cast(null as bigint) as n_recent, cast(null as integer) as first_tid, "
+        f"cast(null as integer) as last_tid from {pairs} group by parent, last_item "
+        f"having count(*) >= {minimum}"
+    )
+
+
+def _describe_pairs(baskets: Baskets, counts: str) -> None:
+    """Add to the frequent pairs what else is counted of a set."""
+    baskets.con.execute(
+        f"update {baskets.table('sets')} as sets set n_recent = found.n_recent, "
+        "first_tid = found.first_tid, last_tid = found.last_tid from "
+        f"(select set_id, {counts} from {baskets.table('in_2')} group by set_id) as found "
+        "where sets.set_id = found.set_id"
+    )
+
+
 def _candidates(baskets: Baskets, size: int) -> str:
-    """Return a relation with a row for each basket and set of `size` that may be frequent."""
+    """Return a table with a row for each basket and set of `size`, 3 or more, to be counted."""
     table = baskets.table
-    if size == 2:
-        # Read twice rather than kept: it can be many times the baskets.
-        frequent = table("frequent")
-        return (
-            "(select one.tid, one.item as parent, other.item as last_item "
-            f"from {frequent} as one inner join {frequent} as other "
-            "on one.tid = other.tid and one.item < other.item)"
-        )
     before, candidates = table(f"in_{size - 1}"), table("candidates")
     # Two sets of one basket with the same parent; their last items must be a frequent pair.
     baskets.con.execute(

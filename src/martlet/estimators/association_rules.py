@@ -267,10 +267,12 @@ def _mine(training: Training, level: str) -> _Mined:
 
 def _itemsets(baskets: Baskets, minimum: int, options: Options) -> Itemsets:
     """Mine itemsets; where asked to, with twice the least count until they are few enough."""
-    most = options["max_itemsets"]
+    most, lowest = options["max_itemsets"], minimum
     while True:
         try:
-            return mine_itemsets(baskets, minimum, options["max_itemset_size"], most)
+            return mine_itemsets(
+                baskets, minimum, options["max_itemset_size"], most, minimum > lowest
+            )
         except TooManyItemsetsError:
             if not options["raise_support"]:
                 raise
