@@ -1,10 +1,10 @@
-"""Measure what a build takes: parsing, the sample shop twice, and Online Retail.
+"""Measure what a build takes: parsing, the sample shop twice, and Online Retail twice.
 
 ``python benchmarks/build.py`` runs each step in a process of its own, on a database of its own, and
 prints CPU and wall seconds (user and system time of the process; the peer of each second build is
 the first), then the nodes that took longest. ``--online-retail PATH`` names the Parquet file with
-the 541,909 lines of the UCI data; without it that step is left out. ``--unit-tests`` adds a build
-with the unit tests. Nodes run two at a time, so their seconds add up to more than the build's.
+the 541,909 lines of the UCI data; without it those steps are left out. ``--unit-tests`` adds a
+build with the unit tests. Nodes run two at a time: their seconds add up to more than the build's.
 """
 
 from __future__ import annotations
@@ -59,7 +59,9 @@ def steps(options: argparse.Namespace) -> Mapping[str, tuple[str, Any]]:
             "martlet_currency": "GBP",
             "martlet_time_zone": "Europe/London",
         }
-        found["Online Retail"] = ("online_retail", ["build", "--vars", json.dumps(settings)])
+        command = ["build", "--vars", json.dumps(settings)]
+        found["Online Retail, first build"] = ("online_retail", command)
+        found["Online Retail, second build"] = ("online_retail", command)
     return found
 
 
