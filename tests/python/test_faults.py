@@ -24,14 +24,24 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from fault_support import HOSTILE, MEGABYTE, Row, junk_rows, malformed_rows, read_raw, write_raw
+from fault_support import (
+    HOSTILE,
+    MEGABYTE,
+    Row,
+    junk_rows,
+    make_hostile,
+    malformed_rows,
+    read_raw,
+    write_raw,
+)
 from martlet.build import WORK_FOLDER, build
 from martlet.errors import MartletError
 from martlet.models_cli import find_model, fitted_models
 from martlet.raw_files import unreadable_files
+from martlet.report.page import write_report
 from martlet.simulate import RAW_COLUMNS, ShopConfig, simulate_shop
 from martlet.store import ModelStore
-from martlet.stored_text import require_query
+from martlet.stored_text import require_functions, require_query
 from martlet.verify import verify_version
 from ml_support import TRAINING, connect, fit, refit, rows
 from support import PROJECT, DbtResult, query, run_dbt
@@ -377,12 +387,14 @@ def test_a_killed_martlet_build_changes_nothing_and_the_next_one_heals(
     before, content = database.read_bytes(), _contents(database)
     command = [sys.executable, "-m", "martlet.cli", "build", *_state(2)]
     dice = random.Random(11)
-    for _ in range(2):
+    for _ in range(3):
         _kill_during(command, project, dice, database)
         if database.read_bytes() == before:
             assert _contents(database) == content
     assert build(project, _state(2)) == 0
-    clean = project / "clean.duckdb"
+    # Under the same name: it is part of the queries, and so of the model's fingerprint.
+    clean = project / "clean" / database.name
+    clean.parent.mkdir()
     clean.write_bytes(before)
     monkeypatch.setenv("MARTLET_DATABASE", str(clean))
     assert build(project, _state(2)) == 0
@@ -595,3 +607,36 @@ def test_fifty_kills_of_the_sample_shop(tmp_path: Path) -> None:
     run(second, database)
     run(second, clean)
     assert _marts(database) == _marts(clean)
+
+
+# --- a hostile shop ---------------------------------------------------------------------------
+
+
+@pytest.mark.long
+def test_a_shop_full_of_hostile_text_builds_whole(tmp_path: Path) -> None:
+    """Every fifth key and every fourth free text is hostile: models, marts, report, export."""
+    config = ShopConfig(500, date(2025, 1, 1), date(2026, 3, 31), 8)
+    simulate_shop(config, tmp_path / "sound", file_format="parquet")
+    make_hostile(tmp_path / "sound", tmp_path / "raw")
+    database = tmp_path / "martlet.duckdb"
+    result = run_dbt(
+        *("build", "--exclude-resource-type", "unit_test"),
+        database=database,
+        target=tmp_path / "target",
+        vars={"martlet_raw_path": str(tmp_path / "raw")},
+    )
+    assert {str(item.status) for item in result.results} <= {"success", "pass", "no-op"}
+    assert _champions(database) > 10
+    with duckdb.connect(str(database), read_only=True) as con:
+        for store in fitted_models(con):
+            for row in store.versions():
+                # What fits write is what the check of stored text lets pass.
+                for function, texts in json.loads(row["functions"]).items():
+                    require_functions(con, store.name, texts, function)
+                require_query(con, row["training_sql"], store.name)
+    pytest.importorskip("altair")
+    write_report(database, tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "onerror=alert" in page
+    assert "<img src=x" not in page
+    assert "<script>alert" not in page

@@ -120,7 +120,8 @@ events as (
         judged_rows.page_referrer,
         judged_rows.item_id as product_id,
         judged_rows.item_quantity as quantity,
-        cast(
+        -- What does not fit (1e20, infinity) is no amount.
+        try_cast(
             coalesce(
                 judged_rows.event_value,
                 case judged_rows.canonical_name
