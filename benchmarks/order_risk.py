@@ -8,14 +8,17 @@
    published 0.515 to 0.636 by time): 80/20 by time, beside the one rule that everybody finds, and
    beside the random split, which must not be quoted.
 3. With --warehouse FILE (a built shop): milliseconds to score one order with marts.order_risk, each
-   order by itself, and orders a second of the batch.
+   order by itself, and orders a second of the batch; with --orders N, in a copy whose history has
+   so many orders (its own under new keys).
 
-    python benchmarks/order_risk.py --data FOLDER [--warehouse martlet.duckdb]
+    python benchmarks/order_risk.py --data FOLDER [--warehouse martlet.duckdb [--orders 1000000]]
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -214,6 +217,24 @@ def ecom(folder: Path) -> None:
             )
 
 
+def grow(warehouse: Path, copy: Path, orders: int) -> None:
+    """Copy a built shop and repeat its history under new keys, ordered as the model orders it."""
+    shutil.copy(warehouse, copy)
+    with duckdb.connect(str(copy), config={"memory_limit": "3GB"}) as con:
+        con.execute("alter table intermediate.int_order_keys__hashed rename to own_keys")
+        con.execute(
+            f"""create table intermediate.int_order_keys__hashed as
+            select * replace (case i when 0 then key_number
+                else ('0x' || left(md5(key_number || '|' || i), 15))::bigint end as key_number)
+            from intermediate.own_keys, range(
+                {orders} // (select count(distinct order_number) from intermediate.own_keys)
+            ) as t(i)
+            order by key_number, ordered_at"""
+        )
+        found = con.execute("select count(*) from intermediate.int_order_keys__hashed").fetchall()
+    print(f"{found[0][0]:,} keys of orders")
+
+
 def cost(warehouse: Path, orders: int = 100) -> None:
     """Print what scoring costs in a built shop."""
     con = duckdb.connect(str(warehouse), read_only=True, config={"threads": 1})
@@ -258,11 +279,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path)
     parser.add_argument("--warehouse", type=Path)
+    parser.add_argument("--orders", type=int)
     options = parser.parse_args()
     if options.data:
         ecom(options.data)
         handbook(options.data)
-    if options.warehouse:
+    if options.warehouse and options.orders:
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(folder) / "grown.duckdb"
+            grow(options.warehouse, copy, options.orders)
+            cost(copy)
+    elif options.warehouse:
         cost(options.warehouse)
 
 

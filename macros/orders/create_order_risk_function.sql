@@ -56,16 +56,17 @@
                     {%- for microseconds in order_risk_windows().values() %}
                     count(*) filter (where h.ordered_at >= a.ordered_at - to_microseconds({{ microseconds }})),
                     {%- endfor %}
-                    count(h.order_id),
+                    count(h.ordered_at),
                     count(*) filter (where h.charged_back_at < a.ordered_at),
-                    len(list_distinct(list(h.person_id)))
+                    len(list_distinct(list(h.person_number)))
                 ] as counts,
-                avg(cast(h.total_amount as double)) as mean_amount,
-                stddev_samp(cast(h.total_amount as double)) as deviation_amount,
+                avg(h.total_amount) as mean_amount,
+                stddev_samp(h.total_amount) as deviation_amount,
                 max(h.ordered_at) as last_ordered_at
             from __martlet_keys as a
-            left join {{ ref('int_order_keys__linked').include(database=False) }} as h
-                on h.key_kind = a.key_kind and h.key_value = a.key_value and h.ordered_at < a.ordered_at
+            left join {{ ref('int_order_keys__hashed').include(database=False) }} as h
+                on h.key_number = {{ order_risk_key_number('a.key_kind', 'a.key_value') }}
+                and h.ordered_at < a.ordered_at
             group by a.order_id, a.key_number
         ),
         {#- Six counts a kind of key: the customer's begin at 25 (people, the last, are not asked for), those of

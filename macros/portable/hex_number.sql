@@ -1,4 +1,4 @@
-{# The number that up to eight hexadecimal digits write; NULL stays NULL. #}
+{# The number that up to fifteen hexadecimal digits write; NULL stays NULL. #}
 {% macro hex_number(text) -%}
     {{ return(adapter.dispatch('hex_number', 'martlet')(text)) }}
 {%- endmacro %}
