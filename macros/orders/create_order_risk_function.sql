@@ -148,7 +148,7 @@
                 list_sort(list_filter(
                     list_zip(
                         list_transform(attributions, lambda x: -x),
-                        string_split('{{ names }}', '|'),
+                        range({{ order_risk_words() | length }}),
                         string_split('{{ words }}', '|')
                     ),
                     lambda t: t[1] < 0
