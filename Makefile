@@ -1,6 +1,6 @@
 # Everything a person or a machine does with Martlet. `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help build publish test test-long test-oldest check lint format docs report clean lock
+.PHONY: help build publish test test-spark test-long test-oldest check lint format docs report clean lock
 
 # The first Python of 3.11 or newer on this machine; override with make PYTHON=...
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3 python; do \
@@ -21,6 +21,9 @@ publish: $(BIN)/.installed ## Copy marts and exports of the last green build for
 
 test: $(BIN)/.installed-dev ## Everything that proves the project: project checks, dbt build, Python tests
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
+
+test-spark: .venv-spark/.installed ## The SQL models on Sail, an engine that speaks Spark: equal to DuckDB, table by table
+	.venv-spark/bin/python -m pytest tests/python/test_spark.py $(ARGS)
 
 test-long: $(BIN)/.installed-dev ## What takes minutes: runs on a schedule, not on every change
 	$(BIN)/python -m pytest -m long $(ARGS)
@@ -69,6 +72,11 @@ $(BIN)/python:
 $(BIN)/.installed: requirements.lock pyproject.toml | $(BIN)/python
 	$(BIN)/uv pip install --python $(BIN)/python --require-hashes -r requirements.lock
 	$(BIN)/uv pip install --python $(BIN)/python --no-deps --quiet -e .
+	@touch $@
+
+.venv-spark/.installed: requirements.lock pyproject.toml | $(BIN)/python
+	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-spark
+	$(BIN)/uv pip install --quiet --python .venv-spark/bin/python --constraint requirements.lock -e ".[spark]"
 	@touch $@
 
 $(BIN)/.installed-dev: requirements-dev.lock $(BIN)/.installed

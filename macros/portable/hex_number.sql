@@ -8,5 +8,6 @@
 {%- endmacro %}
 
 {% macro spark__hex_number(text) -%}
-    cast(conv({{ text }}, 16, 10) as bigint)
+    {#- Sail's conv() refuses text as split_part() leaves it; lpad() makes it anew. -#}
+    cast(conv(lpad({{ text }}, 8, '0'), 16, 10) as bigint)
 {%- endmacro %}

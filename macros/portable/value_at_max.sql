@@ -9,5 +9,6 @@
 {%- endmacro %}
 
 {% macro spark__value_at_max(value, key) -%}
-    max_by({{ value }}, {{ key }})
+    {#- Without the filter Sail takes the row whose key is NULL. -#}
+    max_by({{ value }}, {{ key }}) filter (where {{ key }} is not null)
 {%- endmacro %}

@@ -9,5 +9,6 @@
 {%- endmacro %}
 
 {% macro spark__value_at_min(value, key) -%}
-    min_by({{ value }}, {{ key }})
+    {#- Without the filter Sail takes the row whose key is NULL. -#}
+    min_by({{ value }}, {{ key }}) filter (where {{ key }} is not null)
 {%- endmacro %}

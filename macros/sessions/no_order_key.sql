@@ -8,5 +8,5 @@
 {%- endmacro %}
 
 {% macro spark__no_order_key() -%}
-    cast(null as struct<event_at: timestamp, event_id: string>)
+    cast(null as string)
 {%- endmacro %}

@@ -8,5 +8,5 @@
 {%- endmacro %}
 
 {% macro spark__order_key_microseconds(order_key) -%}
-    unix_micros({{ order_key }}.event_at)
+    cast(conv(substr({{ order_key }}, 1, 13), 16, 10) as bigint)
 {%- endmacro %}

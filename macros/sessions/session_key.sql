@@ -10,5 +10,5 @@
 {%- endmacro %}
 
 {% macro spark__session_key(order_key) -%}
-    concat(lower(hex(unix_micros({{ order_key }}.event_at))), {{ order_key }}.event_id)
+    {{ order_key }}
 {%- endmacro %}

@@ -22,20 +22,23 @@
     ),
 
     unwrapped as (
-        select
+        select {{ unfolded() }}
             address_text,
             given_length,
             case
                 when {{ text_matches('base_text', '^' ~ dotted ~ '(:[0-9]+)?$') }}
                     then split_part(base_text, ':', 1)
-                else split_part({{ text_replace_all('base_text', '^[[]|[]](:[0-9]+)?$', '') }}, '%', 1)
+                when left(base_text, 1) = '['
+                    and {{ text_matches("split_part(base_text, ']', 2)", '^(:[0-9]+)?$') }}
+                    then split_part(split_part(substr(base_text, 2), ']', 1), '%', 1)
+                else split_part(base_text, '%', 1)
             end as plain_text
         from trimmed
     ),
 
     -- IPv4 written at the end of IPv6 is put aside and two groups take its place.
     separated as (
-        select
+        select {{ unfolded() }}
             address_text,
             given_length,
             plain_text,
@@ -51,7 +54,7 @@
     ),
 
     halved as (
-        select
+        select {{ unfolded() }}
             address_text,
             given_length,
             dotted_text,
@@ -63,7 +66,7 @@
     ),
 
     counted as (
-        select
+        select {{ unfolded() }}
             *,
             8 - coalesce(length(head) - length(replace(head, ':', '')) + 1, 0)
             - coalesce(length(tail) - length(replace(tail, ':', '')) + 1, 0) as missing_count
@@ -71,7 +74,7 @@
     ),
 
     expanded as (
-        select
+        select {{ unfolded() }}
             address_text,
             given_length,
             dotted_text,
@@ -89,7 +92,7 @@
     ),
 
     judged as (
-        select
+        select {{ unfolded() }}
             address_text,
             given_length,
             dotted_text,
@@ -102,7 +105,7 @@
     ),
 
     numbered as (
-        select
+        select {{ unfolded() }}
             address_text,
             given_length,
             has_colon,
@@ -118,7 +121,7 @@
     ),
 
     told_apart as (
-        select
+        select {{ unfolded() }}
             *,
             full_text is not null
             and group_1 = 0 and group_2 = 0 and group_3 = 0 and group_4 = 0 and group_5 = 0
@@ -127,7 +130,7 @@
     ),
 
     valued as (
-        select
+        select {{ unfolded() }}
             address_text,
             given_length,
             group_1, group_2, group_3, group_4,
@@ -143,7 +146,7 @@
     ),
 
     written as (
-        select
+        select {{ unfolded() }}
             address_text,
             given_length,
             case when number_v4 is not null then 4 when is_v6 then 6 end as ip_version,

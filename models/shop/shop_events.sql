@@ -1,6 +1,6 @@
 {{ config(
     materialized='incremental',
-    incremental_strategy='delete+insert',
+    incremental_strategy='delete+insert' if target.type == 'duckdb' else 'merge',
     unique_key='event_id',
     on_schema_change='fail'
 ) }}

@@ -23,7 +23,7 @@ returns as (
 item_discounts as (
     select
         order_id,
-        sum(discount_amount + order_discount_amount) as discount_amount,
+        cast(sum(discount_amount + order_discount_amount) as double) as discount_amount,
         count(distinct product_id) as product_count
     from order_items
     group by order_id
@@ -36,14 +36,17 @@ order_facts as (
         orders.cancelled_date,
         1 as order_count,
         cast(orders.goods_amount as double) as spend_amount,
-        cast(coalesce(item_discounts.discount_amount, shop_orders.discount_amount) as double)
+        coalesce(item_discounts.discount_amount, cast(shop_orders.discount_amount as double))
             as discount_amount,
         case
-            when coalesce(item_discounts.discount_amount, shop_orders.discount_amount) > 0 then 1
+            when
+                coalesce(
+                    item_discounts.discount_amount, cast(shop_orders.discount_amount as double)
+                ) > 0 then 1
             else 0
         end as discounted_order_count,
         coalesce(item_discounts.product_count, 0) as product_count,
-        0 as returned_amount,
+        cast(0 as double) as returned_amount,
         0 as return_count
     from orders
     inner join shop_orders on orders.order_id = shop_orders.order_id
@@ -57,8 +60,8 @@ return_facts as (
         known_from_date as fact_date,
         order_cancelled_date as cancelled_date,
         0 as order_count,
-        0 as spend_amount,
-        0 as discount_amount,
+        cast(0 as double) as spend_amount,
+        cast(0 as double) as discount_amount,
         0 as discounted_order_count,
         0 as product_count,
         cast(refund_amount as double) as returned_amount,

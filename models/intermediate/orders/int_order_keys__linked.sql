@@ -1,9 +1,10 @@
+{#- Sail deletes nothing by a subquery: there the table is made whole. -#}
 {{ config(
-    materialized='incremental',
+    materialized='incremental' if target.type == 'duckdb' else 'table',
     incremental_strategy='delete+insert',
     unique_key='order_id',
     on_schema_change='fail',
-    post_hook="delete from {{ this }} where order_id not in (select order_id from {{ ref('shop_orders') }})"
+    post_hook="{% if target.type == 'duckdb' %}delete from {{ this }} where order_id not in (select order_id from {{ ref('shop_orders') }}){% endif %}"
 ) }}
 
 with

@@ -31,9 +31,9 @@ spells as (
         counted_at,
         counted_local_at,
         window_start_at,
-        lead(counted_local_at, 1, window_end_at) over (
+        coalesce(lead(counted_local_at) over (
             partition by product_id order by counted_local_at, counted_at
-        ) as ended_local_at,
+        ), window_end_at) as ended_local_at,
         row_number() over (
             partition by product_id order by counted_local_at desc, counted_at desc
         ) as newest_first

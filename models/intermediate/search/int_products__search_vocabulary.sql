@@ -30,8 +30,8 @@ weighed as (
         vocabulary.term,
         vocabulary.term_product_count,
         ln(
-            1 + (corpus.product_count - vocabulary.term_product_count + 0.5)
-            / (vocabulary.term_product_count + 0.5)
+            1 + (corpus.product_count - vocabulary.term_product_count + 0.5e0)
+            / (vocabulary.term_product_count + 0.5e0)
         ) as inverse_frequency,
         corpus.product_count,
         corpus.average_product_length

@@ -51,8 +51,8 @@ compared as (
 spreads as (
     select
         as_of_date,
-        1 / greatest(
-            0.05,
+        1e0 / greatest(
+            0.05e0,
             sum(power(base_order_count - usual_base_count, 2) - usual_base_count)
             / nullif(sum(power(usual_base_count, 2)), 0)
         ) as prior_shape
@@ -64,9 +64,9 @@ spreads as (
 rated as (
     select
         compared.*,
-        coalesce(spreads.prior_shape, 1) + compared.base_order_count as rate_shape,
-        (coalesce(spreads.prior_shape, 1) + compared.base_order_count)
-        / (coalesce(spreads.prior_shape, 1) / compared.base_rate + compared.base_days)
+        coalesce(spreads.prior_shape, 1e0) + compared.base_order_count as rate_shape,
+        (coalesce(spreads.prior_shape, 1e0) + compared.base_order_count)
+        / (coalesce(spreads.prior_shape, 1e0) / compared.base_rate + compared.base_days)
             as usual_rate
     from compared
     inner join spreads on compared.as_of_date = spreads.as_of_date
@@ -122,8 +122,8 @@ surprises as (
 restlessness as (
     select
         as_of_date,
-        greatest(0, coalesce(
-            sum(surplus) over earlier / nullif(sum(expected_order_count) over earlier, 0), 0
+        greatest(0e0, coalesce(
+            sum(surplus) over earlier / nullif(sum(expected_order_count) over earlier, 0), 0e0
         )) as restlessness
     from surprises
     window earlier as (
@@ -134,10 +134,10 @@ restlessness as (
 shaped as (
     select
         expected.*,
-        1 / (1 / expected.rate_shape + coalesce(restlessness.restlessness, 0)) as shape,
+        1e0 / (1e0 / expected.rate_shape + coalesce(restlessness.restlessness, 0e0)) as shape,
         -- Counts beyond the numbers are scaled down to them: the test gets more careful.
         expected.expected_order_count
-        * least(1, 4095e0 / nullif(expected.recent_order_count, 0)) as tested_mean
+        * least(1e0, 4095e0 / nullif(expected.recent_order_count, 0)) as tested_mean
     from expected
     left join restlessness on expected.as_of_date = restlessness.as_of_date
 ),
@@ -180,7 +180,7 @@ tails as (
     select
         as_of_date,
         product_id,
-        greatest(0, 1 - sum(exp(log_chance))) as p_value
+        greatest(0e0, 1e0 - sum(exp(log_chance))) as p_value
     from chances
     group by as_of_date, product_id
 ),
@@ -188,7 +188,7 @@ tails as (
 tested as (
     select
         shaped.*,
-        coalesce(tails.p_value, 1) as p_value,
+        coalesce(tails.p_value, 1e0) as p_value,
         (shaped.shape + shaped.recent_order_count)
         / (shaped.shape + shaped.expected_order_count) as shrunken_lift
     from shaped
@@ -210,7 +210,7 @@ ranked as (
 controlled as (
     select
         *,
-        least(1, min(stepped_p_value) over (
+        least(1e0, min(stepped_p_value) over (
             partition by as_of_date order by p_value desc, product_id desc
             rows between unbounded preceding and current row
         )) as q_value
