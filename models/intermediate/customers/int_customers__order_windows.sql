@@ -89,6 +89,8 @@ recent_facts as (
         and (facts.cancelled_date is null or facts.cancelled_date >= as_of_dates.as_of_date)
 ),
 
+-- Sums of numbers with a point depend in their last digits on the order of the rows. Rounded, they
+-- are the same in every build, and no model is fitted again for nothing.
 windows as (
     select
         customer_id,
@@ -96,16 +98,20 @@ windows as (
         max(fact_date) as last_fact_date,
         cast(sum(case when days_ago <= 60 then order_count else 0 end) as integer)
             as order_count_60_days,
-        sum(case when days_ago <= 30 then spend_amount else 0 end) as spend_amount_30_days,
-        sum(case when days_ago <= 90 then spend_amount else 0 end) as spend_amount_90_days,
-        sum(case when days_ago <= 180 then spend_amount else 0 end) as spend_amount_180_days,
-        sum(spend_amount) as spend_amount_365_days,
-        stddev_samp(case when order_count = 1 then spend_amount end)
+        round(sum(case when days_ago <= 30 then spend_amount else 0 end), 6)
+            as spend_amount_30_days,
+        round(sum(case when days_ago <= 90 then spend_amount else 0 end), 6)
+            as spend_amount_90_days,
+        round(sum(case when days_ago <= 180 then spend_amount else 0 end), 6)
+            as spend_amount_180_days,
+        round(sum(spend_amount), 6) as spend_amount_365_days,
+        round(stddev_samp(case when order_count = 1 then spend_amount end), 6)
             as standard_deviation_order_amount_365_days,
-        sum(discount_amount) as discount_amount_365_days,
+        round(sum(discount_amount), 6) as discount_amount_365_days,
         cast(sum(discounted_order_count) as integer) as discounted_order_count_365_days,
         cast(sum(product_count) as integer) as product_count_365_days,
-        sum(case when days_ago <= 90 then returned_amount else 0 end) as returned_amount_90_days,
+        round(sum(case when days_ago <= 90 then returned_amount else 0 end), 6)
+            as returned_amount_90_days,
         cast(sum(return_count) as integer) as return_count_365_days
     from recent_facts
     group by customer_id, as_of_date
