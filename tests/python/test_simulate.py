@@ -159,7 +159,7 @@ def test_seeds_are_small_and_described() -> None:
         assert all(column["description"] for column in seed["columns"])
         kinds = seed["config"]["column_types"]
         assert list(kinds) == COLUMNS[table].split(", ")
-        assert set(kinds.values()) == {"varchar"}
+        assert set(kinds.values()) == {"string"}
 
 
 @pytest.mark.parametrize("file_format", ["csv", "parquet"])
