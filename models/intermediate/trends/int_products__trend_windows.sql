@@ -49,7 +49,7 @@ sold_products as (
     select
         products.product_id,
         coalesce(products.category, 'none') as category,
-        products.is_active or not products.is_in_catalogue as is_on_sale,
+        {{ can_be_sold('products') }} as is_on_sale,
         coalesce(
             least(first_sales.first_sold_date, {{ local_date('products.launched_at') }}),
             first_sales.first_sold_date,

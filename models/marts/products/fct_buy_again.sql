@@ -100,7 +100,7 @@ described as (
         end as purchase_status
     from judged
     left join products on judged.product_id = products.product_id
-    where not coalesce(products.is_in_catalogue, false) or products.is_active
+    where {{ can_be_sold('products') }}
 )
 
 select * from described

@@ -21,7 +21,7 @@ sold as (
         products.category
     from predictions
     left join products on predictions.product_id = products.product_id
-    where not coalesce(products.is_in_catalogue, false) or products.is_active
+    where {{ can_be_sold('products') }}
 ),
 
 ranked as (

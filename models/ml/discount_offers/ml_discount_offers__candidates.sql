@@ -55,7 +55,7 @@ on_offer as (
     where
         latest_prices.newest_first = 1
         and latest_prices.shown_discount_rate >= 0.05
-        and (products.is_active or not products.is_in_catalogue)
+        and {{ can_be_sold('products') }}
 ),
 
 product_weeks as (

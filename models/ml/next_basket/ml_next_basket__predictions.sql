@@ -38,9 +38,7 @@ sold as (
         ) as basket_rank
     from recommended
     left join products on recommended.product_id = products.product_id
-    where
-        not coalesce(products.is_in_catalogue, false)
-        or products.is_active
+    where {{ can_be_sold('products') }}
 ),
 
 predictions as (

@@ -60,11 +60,6 @@ class Relation:
     note: ModelNote
 
     @property
-    def full_name(self) -> str:
-        """Schema and name, as in a message."""
-        return f"{self.schema}.{self.name}"
-
-    @property
     def sql(self) -> str:
         """Schema and name, quoted."""
         return f"{identifier(self.schema)}.{identifier(self.name)}"
