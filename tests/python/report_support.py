@@ -125,6 +125,28 @@ _ROWS = {
         select * from (values ('hybrid', true, 90, 0.5, 0.3), ('popularity', false, 90, 0.4, 0.2))
             as t(recommender, is_shipped, judged_customer_count, hit_rate_at_10, ndcg_at_10)
     """,
+    "fct_buy_again": f"""
+        select 'C' || n as customer_id, 'P' || n as product_id, {_DAY} as as_of_date,
+            case when n = 0 then {_BAD} end as product_name, 3 as purchase_day_count,
+            date '2026-05-01' as last_purchase_date, 40.0 as interval_days,
+            {_DAY} + (7 * n - 7)::int as due_date,
+            case when n = 11 then 'lapsed' when n = 0 then 'due' else 'later' end
+                as purchase_status
+        from range(12) as r(n)
+    """,
+    "fct_customer_product_propensity": f"""
+        select 'C' || (n // 2) as customer_id, 'P' || n as product_id, {_DAY} as as_of_date,
+            {_DAY} + 30 as purchase_until_date, {_BAD} as product_name,
+            (1 + n) / 100.0 as purchase_probability, 'followed' as candidate_source,
+            {_BAD} as reason_1
+        from range(30) as r(n)
+    """,
+    "fct_next_baskets": """
+        select 'C' || (n // 2) as customer_id, 1 + n % 2 as basket_rank,
+            0.2 + 0.1 * (n % 2) as basket_probability,
+            case when n % 2 = 0 then 'repeat' else 'discovery' end as basket_part
+        from range(8) as r(n)
+    """,
     "fct_trending_products": f"""
         select 'P' || n as product_id, case when n = 0 then {_BAD} else 'Cup' end as product_name,
             {_BAD} as category, n < 2 as is_trending, 'rising_newcomer' as trend_status,

@@ -184,6 +184,10 @@ def test_sections_tell_what_the_marts_hold(page: str) -> None:
     assert "After 1 event a visit is expected to end in a purchase with 10%, after 2" in intent
     assert "In 9 visits of 20 there was a moment worth stepping in, for £36.00" in intent
     assert " 2 20 30% 25% 50% 50% " in intent
+    following = told(page, "Next purchases")
+    assert "1 repeat of 1 customer is due now, and 8 more in the next 8 weeks." in following
+    assert "Of 30 pairs of a customer and a product, 5 purchases are to be expected" in following
+    assert "hold 0.50 purchases on average, 40% of them repeats (4 customers)" in following
     trends = told(page, "Trending products")
     assert "2 products sell surely more than before" in trends
     lookers = told(page, "Lookers to review")

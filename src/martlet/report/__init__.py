@@ -19,6 +19,7 @@ SECTIONS: tuple[str, ...] = (
     "lifetime_value",
     "baskets",
     "recommendations",
+    "next_purchases",
     "trending",
     "visits",
     "carts",
