@@ -32,6 +32,7 @@ test-oldest: $(BIN)/python ## dbt build of the sample shop on the oldest version
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-oldest
 	$(BIN)/uv pip install --quiet --python .venv-oldest/bin/python --resolution lowest-direct -r pyproject.toml
 	$(BIN)/uv pip install --quiet --python .venv-oldest/bin/python --no-deps -e .
+	mkdir -p target
 	MARTLET_DATABASE=target/oldest.duckdb .venv-oldest/bin/martlet build --full-refresh $(ARGS)
 
 check: lint test ## What continuous integration runs: lint and test
