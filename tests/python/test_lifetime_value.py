@@ -392,6 +392,69 @@ def test_intervals_are_the_quantiles_of_the_exact_distribution(first: int) -> No
     assert shapes == {True, False}
 
 
+def leaving_shop(customers: int, age: float, horizon: float) -> dict[str, Any]:
+    """Histories of a Pareto/NBD shop and what came after, purchase by purchase."""
+    rng = np.random.default_rng(9)
+    rate, leaves = rng.gamma(0.8, 1 / 60, customers), rng.exponential(1, customers)
+    leaves /= rng.gamma(1.2, 1 / 300, customers)
+    now = np.zeros(customers)
+    x, t, later = np.zeros(customers), np.zeros(customers), np.zeros(customers)
+    while (now < age + horizon).any():
+        now = now + rng.exponential(1, customers) / rate
+        there = (now < leaves) & (now < age + horizon)
+        x, t = x + (there & (now <= age)), np.where(there & (now <= age), now, t)
+        later += there & (now > age)
+    return {"frequency": x, "recency": t, "age": np.full(customers, age), "later": later}
+
+
+def test_intervals_of_the_pareto_nbd_hold_what_they_say() -> None:
+    """Against the integral over lifetimes, and against what 30,000 drawn customers did."""
+    con = connect()
+    table(con, leaving_shop(30_000, 300.0, 180.0))
+    fit(con, "m", "select * exclude later from h", model_type="pareto_nbd",
+        entity_cols=["customer_id"], horizons=[180])  # fmt: skip
+    fitted = rows(con, "from m_fits()")[0]
+    assert fitted["status"] == "ok"
+    kept = "customer_id % 5000 = 0 or frequency in (0, 7, 20)"
+    con.execute(f"create table picked as select * from h where {kept} limit 60")
+    con.execute("insert into picked values (90001, 400, 299, 300, 0), (90002, 2000, 150, 300, 0)")
+    r, alpha, s, beta = (fitted[name] for name in ("r", "alpha", "s", "beta"))
+    for row in rows(con, "from m_predict('picked')"):
+        alive, shape = row["predicted_alive_probability"], r + row["frequency"]
+        start, rest = alpha + row["age"], beta + row["age"]
+
+        def more(j: int, shape: float = shape, start: float = start, rest: float = rest) -> float:
+            def bought(y: float) -> float:
+                return float(nbinom.sf(j, shape, start / (start + y)))
+
+            def left_at(y: float) -> float:
+                return float(s / (rest + y) * (rest / (rest + y)) ** s * bought(y))
+
+            stays = (rest / (rest + 180)) ** s * bought(180.0)
+            return float(stays + quad(left_at, 0, 180, limit=200, epsabs=1e-12)[0])
+
+        lower, upper = (row[f"predicted_purchases_180_{side}"] for side in ("lower", "upper"))
+        above = alive * more(upper)
+        below = alive * more(lower - 1) if lower else 1.0
+        inside = row["predicted_purchases_180_interval_probability"]
+        assert inside == pytest.approx(below - above, abs=1e-7)
+        assert below >= 0.95 - 1e-9
+        assert above <= (0.05 if lower else 0.1) + 1e-9
+        # One purchase less on either side would leave out too much.
+        assert upper == 0 or alive * more(upper - 1) > (0.05 if lower else 0.1)
+        assert alive * more(lower) <= 0.95
+    counted = rows(
+        con,
+        """select least(frequency, 3) as x, count(*) as n,
+            avg((later between predicted_purchases_180_lower and predicted_purchases_180_upper)
+                ::int) as found, avg(predicted_purchases_180_interval_probability) as expected
+        from m_predict('h') group by 1""",
+    )
+    for group in counted:
+        error = (group["expected"] * (1 - group["expected"]) / group["n"]) ** 0.5
+        assert abs(group["found"] - group["expected"]) < 4 * error + 0.002, group
+
+
 @pytest.mark.parametrize("family", ["bg_nbd", "mbg_nbd", "pareto_nbd"])
 def test_a_fit_is_judged_on_rows_by_the_likelihood_and_by_what_came(family: str) -> None:
     con = connect()

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from martlet.sqltext import PREFIX, identifier
 
 __all__ = [
@@ -23,6 +25,12 @@ __all__ = [
 
 #: Most terms of a series; reached only by customers with hundreds of thousands of purchases.
 MOST_TERMS = 200_000
+
+#: Places the integral of the Pareto/NBD's distribution is added up at.
+_NODES = 48
+
+#: It leaves out exp(-32) on either side.
+_REACH = 32.0
 
 #: What is foretold of the purchases within a horizon.
 _ENDINGS = ("", "_variance", "_lower", "_upper", "_interval_probability")
@@ -432,15 +440,12 @@ def predict_function(columns: HistoryColumns, horizons: Sequence[int], level: fl
             f"and a.{p}age = {{0}}{h}.{p}age and {{0}}{h}.{p}h = {h}"
         )
         joins += f" left join {p}moments as m{h} {key.format('m')}"
-        tails = f"cast(null as double[]) as {p}tails_{h}"
-        if _is_counted(columns):
-            joins += f" left join {p}tails as t{h} {key.format('t')}"
-            tails = f"t{h}.{p}tails as {p}tails_{h}"
+        joins += f" left join {p}tails as t{h} {key.format('t')}"
         makes += [
             f"a.{p}alive * m{h}.{p}once as {p}once_{h}",
             f"a.{p}alive * m{h}.{p}twice as {p}twice_{h}",
             f"{_no_purchase(columns, h)} as {p}none_{h}",
-            tails,
+            f"t{h}.{p}tails as {p}tails_{h}",
         ]
         bounds += [
             f"{sql} as {p}{side}_{h}"
@@ -456,10 +461,9 @@ def predict_function(columns: HistoryColumns, horizons: Sequence[int], level: fl
             f"{p}none_{h} as predicted_no_purchase_probability_{h}",
         ]
         outputs += [*names, f"predicted_no_purchase_probability_{h}"]
-    tail_steps = _tail_steps((1 - level) / 2) if _is_counted(columns) else ""
     return (
         f"(input) as table ({_alive_steps(columns, horizons)}{_moment_steps(columns, listed)}"
-        f"{tail_steps},\n"
+        f"{_tail_steps(columns, (1 - level) / 2)},\n"
         f"{p}expected as (select a.*, {', '.join(makes)} from {p}alive_rows as a{joins}),\n"
         f"{p}bounded as (select *, {', '.join(bounds)} from {p}expected) "
         f"select {{inputs:{','.join(outputs)}}}, {', '.join(selects)} from {p}bounded)"
@@ -482,16 +486,11 @@ def _no_purchase(columns: HistoryColumns, h: int | str) -> str:
     return f"case when a.{p}family = 'pareto_nbd' then least({pareto}, 1) else {plain} end"
 
 
-def _is_counted(columns: HistoryColumns) -> bool:
-    """Tell whether a family has its distribution of purchases added up."""
-    return bool(columns.families - {"pareto_nbd"})
-
-
-def _tail_steps(least: float) -> str:
+def _tail_steps(columns: HistoryColumns, least: float) -> str:
     """Return the step with P(Y > j | alive), j from 0, down to the first below ``least``.
 
-    P(Y > j | alive) = P(N > j) S(j): the customer would buy more than j times and stays after each
-    of the first j. Cantelli's inequality says how many j are enough.
+    Beta-geometric: P(Y > j | alive) = P(N > j) S(j): the customer would buy more than j times and
+    stays after each of the first j. Cantelli's inequality says how many j are enough.
     """
     p = PREFIX
     loyal = f"({p}b + {p}x + {p}first)"
@@ -505,16 +504,23 @@ def _tail_steps(least: float) -> str:
     )
     enough = f"{p}mean + {(1 / least - 1) ** 0.5!r} * sqrt({p}mean / (1 - {p}z)) + 1"
     key = f"{p}set, {p}x, {p}age, {p}h"
+    tail = f"""{stayed} * greatest(1 - sum({count}) over (
+            partition by {key} order by {p}n rows between unbounded preceding and current row
+        ), 0)"""
+    limits = ""
+    if "pareto_nbd" in columns.families:
+        limits = f", {', '.join(_pareto_limits())}"
+        tail = f"case when {p}family = 'pareto_nbd' then {_pareto_tail()} else {tail} end"
     return f""",
 {p}tail_places as (
-    select *, cast(unnest(range(0, cast(ceil({enough}) as bigint) + 1)) as double) as {p}n
-    from {p}spans
-    where {p}family <> 'pareto_nbd'
+    select *{limits}
+    from (
+        select *, cast(unnest(range(0, cast(ceil({enough}) as bigint) + 1)) as double) as {p}n
+        from {p}spans
+    )
 ),
 {p}tail_values as (
-    select {key}, {p}n, {stayed} * greatest(1 - sum({count}) over (
-            partition by {key} order by {p}n rows between unbounded preceding and current row
-        ), 0) as {p}tail
+    select {key}, {p}n, {tail} as {p}tail
     from {p}tail_places
 ),
 {p}tails as (
@@ -526,6 +532,50 @@ def _tail_steps(least: float) -> str:
     where {p}before > {least!r}
     group by {key}
 )"""
+
+
+def _pareto_limits() -> tuple[str, str]:
+    """Return SQL of where the integral of `_pareto_tail` begins and ends.
+
+    The time of purchase j + 1 is (alpha + T) G / G', of two gamma variables with shapes j + 1 and
+    r + x; each lies with 1 - exp(-x) between a - sqrt(2 a x) and a + sqrt(2 a x) + x.
+    """
+    p, x = PREFIX, _REACH
+    later, own = f"({p}n + 1)", f"{p}shape"
+    least = (
+        f"(greatest({later} - sqrt({2 * x!r} * {later}), 0) "
+        f"/ ({own} + sqrt({2 * x!r} * {own}) + {x!r}))"
+    )
+    few = f"greatest({own} - sqrt({2 * x!r} * {own}), 1e-300)"
+    most = f"(({later} + sqrt({2 * x!r} * {later}) + {x!r}) / {few})"
+    return (
+        f"least({least} / (1 + {least}), {p}z) as {p}from",
+        f"least({most} / (1 + {most}), {p}z) as {p}until",
+    )
+
+
+def _pareto_tail() -> str:
+    """Return SQL of the Pareto/NBD's P(Y > j | alive).
+
+    It is the chance that purchase j + 1 comes within the horizon and the customer is still there
+    then: the integral of beta density (j + 1, r + x) of u = y / (alpha + T + y) times the survival
+    ((beta + T) / (beta + T + y))^s, y the time of that purchase; by Gauss and Legendre's rule.
+    """
+    p = PREFIX
+    nodes, weights = np.polynomial.legendre.leggauss(_NODES)
+    listed = ", ".join(
+        f"{{'at': {float(at + 1) / 2!r}, 'weight': {float(weight) / 2!r}}}"
+        for at, weight in zip(nodes, weights, strict=True)
+    )
+    u = f"({p}from + ({p}until - {p}from) * {p}node.at)"
+    rest = f"({p}beta + {p}age)"
+    gone = f"(({p}alpha + {p}age) * {u} / (1 - {u}))"
+    log = (
+        f"lgamma({p}n + 1 + {p}shape) - lgamma({p}shape) - lgamma({p}n + 1) "
+        f"+ {p}n * ln({u}) + ({p}shape - 1) * ln(1 - {u}) - {p}s * ln(1 + {gone} / {rest})"
+    )
+    total = f"list_sum(list_transform([{listed}], lambda {p}node: {p}node.weight * exp({log})))"
+    return f"case when {p}until > {p}from then ({p}until - {p}from) * {total} else 0 end"
 
 
 def _interval(h: int, level: float) -> tuple[str, str]:
@@ -542,42 +592,11 @@ def _interval(h: int, level: float) -> tuple[str, str]:
 def _exceeded(h: int, tail: float) -> str:
     """Return SQL of the fewest purchases that are exceeded with at most the given probability."""
     p = PREFIX
-    counted = f"len(list_filter({p}tails_{h}, lambda {p}tail: {p}alive * {p}tail > {tail!r}))"
-    return f"case when {p}tails_{h} is null then {_quantile(h, tail)} else {counted} end"
+    return f"len(list_filter({p}tails_{h}, lambda {p}tail: {p}alive * {p}tail > {tail!r}))"
 
 
 def _between(h: int) -> str:
-    """Return SQL of the probability of the interval, exact but for the Pareto/NBD (NULL)."""
+    """Return SQL of the probability of the interval."""
     p = PREFIX
     below = f"case when {p}lower_{h} = 0 then 1 else {p}alive * {p}tails_{h}[{p}lower_{h}] end"
     return f"{below} - {p}alive * {p}tails_{h}[{p}upper_{h} + 1]"
-
-
-def _quantile(h: int, tail: float) -> str:
-    """Return SQL of the fewest purchases that are exceeded with at most the given probability.
-
-    From three exact numbers: the probability of none, the mean and the variance. Among customers
-    who buy, the purchases beyond the first are taken as geometric where they are few, else as gamma
-    by Wilson and Hilferty's cube.
-    """
-    p = PREFIX
-    some = f"(1 - {p}none_{h})"
-    q = f"({tail!r} / {some})"
-    more = f"greatest({p}once_{h} / {some} - 1, 1e-9)"
-    spread = (
-        f"greatest(({p}twice_{h} + {p}once_{h}) / {some} - pow({p}once_{h} / {some}, 2), 1e-12)"
-    )
-    side = f"least({q}, 1 - {q})"
-    root = f"sqrt(-2 * ln(greatest({side}, 1e-300)))"
-    normal = (
-        f"({root} - (2.515517 + 0.802853 * {root} + 0.010328 * pow({root}, 2)) "
-        f"/ (1 + 1.432788 * {root} + 0.189269 * pow({root}, 2) + 0.001308 * pow({root}, 3))) "
-        f"* case when {q} < 0.5 then 1 else -1 end"
-    )
-    ninth = f"({spread} / (9 * pow({more}, 2)))"
-    gamma = f"{more} * pow(greatest(1 - {ninth} + {normal} * sqrt({ninth}), 0), 3) + 0.5"
-    few = f"ln({q}) / ln({more} / (1 + {more}))"
-    return (
-        f"case when {p}none_{h} is null then null when {some} <= {tail!r} then 0 "
-        f"else 1 + cast(floor(case when {more} < 2 then {few} else {gamma} end) as bigint) end"
-    )
