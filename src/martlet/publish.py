@@ -115,11 +115,14 @@ def write_version(
         f"from {prepared.table} where {SPLIT} = '{learned.training.evaluation}'"
     )
     parts = dict(fitted.parts)
+    if fitted.explanation is not None:
+        parts |= fitted.explanation.parts
     functions = build_functions(store, version, estimator, fitted, prepared.label)
     if prepared.transform:
         functions["transform"] = [transform_function(prepared.transform)]
     if options.get("enable_global_explain") and fitted.explanation and prepared.label:
-        part, shown = global_explanation(con, judged, fitted, prepared.label)
+        store.add_parts(version, fitted.explanation.parts)
+        part, shown = global_explanation(store, version, judged, fitted, prepared.label)
         parts["global_explain"] = part
         shown = with_parts(shown, store, version)
         functions |= {name: [body] for name, body in shown.items()}

@@ -269,6 +269,88 @@ def test_attributions_are_the_shapley_values_of_the_definition(con, name):
         assert given == pytest.approx({k: v[output] for k, v in wanted.items()}, abs=1e-9)
 
 
+def leaf_by_leaf(trees, values):
+    """Compute Shapley values from their definition, a leaf at a time.
+
+    An input that a path does not ask adds nothing to its leaf: the subsets are those of the path.
+    """
+    result: dict[str, float] = {}
+
+    def walk(nodes, node, path):
+        here = nodes[node]
+        if here["feature"] is not None:
+            value = values[here["feature"]]
+            left = here["missing_left"] if math.isnan(value) else value <= here["threshold"]
+            for side, name in ((left, "left_node"), (not left, "right_node")):
+                below = nodes[here[name]]
+                own = {feature: list(answer) for feature, answer in path.items()}
+                answer = own.setdefault(here["feature"], [1.0, True])
+                answer[0] *= below["cover"] / here["cover"]
+                answer[1] = answer[1] and side
+                walk(nodes, here[name], own)
+            return
+        count = len(path)
+        shares, answers = (np.array(item, dtype=float) for item in zip(*path.values(), strict=True))
+        known = (np.arange(2**count)[:, None] >> np.arange(count)) & 1
+        worth = here["leaf_values"][0] * np.where(known, answers, shares).prod(axis=1)
+        weight = [1 / (count * math.comb(count - 1, size)) for size in range(count)]
+        for place, name in enumerate(path):
+            without = np.flatnonzero(known[:, place] == 0)
+            gains = worth[without | (1 << place)] - worth[without]
+            weights = np.array(weight)[known[without].sum(axis=1)]
+            result[name] = result.get(name, 0.0) + float(weights @ gains)
+
+    for nodes in trees.values():
+        walk(nodes, 0, {})
+    return result
+
+
+@pytest.mark.parametrize(
+    ("model_type", "options"),
+    [
+        ("random_forest_regressor", {"num_parallel_tree": 60, "max_leaf_nodes": 31}),
+        ("boosted_tree_regressor", {"max_iterations": 300, "early_stop": False,
+                                    "learn_rate": 0.05, "max_leaf_nodes": 16}),
+    ],
+)  # fmt: skip
+def test_large_ensembles_on_many_inputs_are_explained_exactly(model_type, options):
+    con = connect()
+    names = [f"x{place}" for place in range(20)]
+    listed = ", ".join(
+        f"nullif(hash(i, {place}) % 400, 0) / 100.0 as {name}" for place, name in enumerate(names)
+    )
+    con.execute(f"create table many as select i as id, {listed} from range(1000) as r(i)")
+    con.execute("create table wide as select *, x0 * coalesce(x1, 1) + sin(3 * x2) + x3 * x4 * x5 "
+                "+ x6 + (x7 > 2)::int * x8 + x9 as y from many where x0 * x2 * x3 * x6 + x9 > 0 "
+                "and x4 + x5 + x7 + x8 is not null")  # fmt: skip
+    fit(con, "large", f"select {', '.join(names)}, y from wide", model_type=model_type,
+        labels="y", data_split_method="NO_SPLIT", **options)  # fmt: skip
+    query = "with few as (select * from many where id >= 900) from large_explain_predict('few'"
+    found = rows(con, f"{query}, top_k_features := 20) order by id")
+    assert len(found) == 100
+    for row in found:
+        assert row["prediction_value"] == pytest.approx(row["predicted_y"], abs=1e-9)
+    trees = trees_of(con, "large")
+    for place in (next(i for i, row in enumerate(found) if None in row.values()), 99):
+        values = {name: math.nan if found[place][name] is None else found[place][name]
+                  for name in names}  # fmt: skip
+        wanted = dict.fromkeys(names, 0.0) | leaf_by_leaf(trees, values)
+        given = {e["feature"]: e["attribution"] for e in found[place]["top_feature_attributions"]}
+        assert given == pytest.approx(wanted, abs=1e-9)
+
+
+def test_what_is_too_large_to_be_explained_says_what_to_do(monkeypatch):
+    from martlet.estimators import tree_explanations
+
+    monkeypatch.setattr(tree_explanations, "MOST_ANSWERS", 100)
+    con = connect()
+    con.execute(TRAINING)
+    outcome = fit(con, "m", "select x, n, y from training", model_type="random_forest_regressor",
+                  labels="y", num_parallel_tree=5)  # fmt: skip
+    assert any("lower max_leaf_nodes" in item for item in outcome.log)
+    assert rows(con, "select count(*) as n from m_predict('training')") == [{"n": 400}]
+
+
 def test_global_explanation_is_the_mean_size_of_the_attributions(con):
     found = rows(con, "from boosted_line_explain_predict('training', top_k_features := 9)")
     sums: dict[str, float] = {}
@@ -435,6 +517,32 @@ def test_boosted_trees_are_within_the_recorded_tolerance(mass):
     assert found["r2_score"] == pytest.approx(0.9676, rel=0.1)
     # scikit-learn starts at the mean where XGBoost starts at 0.5: it fits closer.
     assert found["mean_absolute_error"] <= 108.8 * 1.1
+
+
+@needs_penguins
+@pytest.mark.real_data
+def test_a_forest_with_all_defaults_is_explained_exactly(mass):
+    assert parameters(mass, "forest")["leaves"] > 10_000
+    query = "from forest_explain_predict('penguins', top_k_features := 6)"
+    found = rows(mass, f"{query} order by culmen_length_mm, culmen_depth_mm, body_mass_g")
+    assert len(found) == 344
+    for row in found:
+        assert row["prediction_value"] == pytest.approx(row["predicted_body_mass_g"], abs=1e-7)
+    places: dict[str, dict] = {}
+    for name in ("species", "island", "sex"):
+        listed = sorted({row[name] for row in found} - {None})
+        places[name] = dict(zip(listed, range(1, 9), strict=False))
+    trees = trees_of(mass, "forest")
+    names = [e["feature"] for e in found[0]["top_feature_attributions"]]
+    for row in (found[0], found[-1]):
+        values = {
+            name: float(places[name].get(row[name], 0)) if name in places
+            else math.nan if row[name] is None else float(row[name])
+            for name in names
+        }  # fmt: skip
+        wanted = leaf_by_leaf(trees, values)
+        given = {e["feature"]: e["attribution"] for e in row["top_feature_attributions"]}
+        assert given == pytest.approx(wanted, abs=1e-7)
 
 
 @needs_penguins

@@ -196,7 +196,11 @@ def _within(item: Feature, bound: Sequence[float], bend: bool) -> exp.Expr:
 def named(name: str, sub: Sub, settings: Mapping[str, Any]) -> Candidate:
     """Take a registered type's answer over, its steps under names of its own."""
     explanation = sub.fitted.explanation or Explanation((0.0,), ({},))
-    steps = [*sub.fitted.scoring.steps, *explanation.steps]
+    # What trees need to be explained is a query of its own, whose names stay: only one has such.
+    before = [
+        step for step in explanation.steps if not explanation.parts and isinstance(step, Mapping)
+    ]
+    steps = [*sub.fitted.scoring.steps, *before]
     new = {key: f"{PREFIX}{name}_{key.removeprefix(PREFIX)}" for step in steps for key in step}
     for expression in [
         *(e for step in steps for e in step.values()),
@@ -204,14 +208,14 @@ def named(name: str, sub: Sub, settings: Mapping[str, Any]) -> Candidate:
     ]:
         _rename(expression, new)
 
-    def renamed(found: Sequence[Mapping[str, exp.Expr]]) -> tuple[Mapping[str, exp.Expr], ...]:
-        return tuple({new[key]: value for key, value in step.items()} for step in found)
+    def renamed(step: Mapping[str, exp.Expr]) -> Mapping[str, exp.Expr]:
+        return {new[key]: value for key, value in step.items()}
 
     return Candidate(
-        renamed(sub.fitted.scoring.steps),
+        tuple(renamed(step) for step in sub.fitted.scoring.steps),
         new[f"{PREFIX}{sub.fitted.scoring.output}"],
         sub.values,
-        Explanation(explanation.baselines, explanation.attributions, renamed(explanation.steps)),
+        replace(explanation, steps=tuple(map(renamed, before)) or explanation.steps),
         settings,
     )
 
@@ -389,16 +393,17 @@ def blend(first: Candidate, second: Candidate) -> Candidate:
     one, two = first.explanation.attributions[0], second.explanation.attributions[0]
     shares = {}
     for name in [*one, *(name for name in two if name not in one)]:
-        parts = [item[name].copy() for item in (one, two) if name in item]
+        terms = [item[name].copy() for item in (one, two) if name in item]
         whole = (
-            parts[0]
-            if len(parts) == 1
-            else exp.Paren(this=exp.Add(this=parts[0], expression=parts[1]))
+            terms[0]
+            if len(terms) == 1
+            else exp.Paren(this=exp.Add(this=terms[0], expression=terms[1]))
         )
         shares[name] = exp.Mul(this=number(0.5), expression=whole)
     base = (first.explanation.baselines[0] + second.explanation.baselines[0] + level) / 2
     before = (*first.explanation.steps, *second.explanation.steps)
-    return Candidate(steps, output, values, Explanation((base,), (shares,), before))
+    parts = {**first.explanation.parts, **second.explanation.parts}
+    return Candidate(steps, output, values, Explanation((base,), (shares,), before, parts=parts))
 
 
 def _sigmoid(odds: exp.Expr) -> exp.Expr:

@@ -34,9 +34,13 @@ __all__ = [
     "Part",
     "Previous",
     "Scoring",
+    "Step",
     "Task",
     "Training",
 ]
+
+#: Named expressions over the step before, or a query of its own: see `Explanation`.
+Step = Mapping[str, exp.Expr] | str
 
 Task = Literal["regression", "classification", "clustering", "decomposition", "transform", "custom"]
 Vector = NDArray[np.float64]
@@ -125,15 +129,19 @@ class Explanation:
         For each baseline, the share of each input in SQL; baseline and shares add up to the
         score before any link function (log-odds).
     steps
-        Steps that the shares need, as in `Scoring`.
+        Steps that the shares need, as in `Scoring`. A text is common table expressions that read
+        ``{before}`` and companion tables, ``{part:name}``, and end with ``{here}``.
     rows
         Most rows that a global explanation averages over, drawn with a fixed seed; None is all.
+    parts
+        Companion tables that the steps read.
     """
 
     baselines: tuple[float, ...]
     attributions: tuple[Mapping[str, exp.Expr], ...]
-    steps: tuple[Mapping[str, exp.Expr], ...] = ()
+    steps: tuple[Step, ...] = ()
     rows: int | None = None
+    parts: Mapping[str, Part] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from martlet.churn.calibration import Calibration, choose_calibration, log_odds, probability
@@ -288,7 +289,7 @@ def _scaled(explanation: Explanation, calibration: Calibration) -> Explanation:
         name: exp.Mul(this=number(slope), expression=exp.Paren(this=value))
         for name, value in explanation.attributions[0].items()
     }
-    return Explanation((base,), (shares,), explanation.steps)
+    return replace(explanation, baselines=(base,), attributions=(shares,))
 
 
 def _notices(

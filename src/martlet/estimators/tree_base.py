@@ -12,7 +12,7 @@ from sqlglot import exp
 from martlet.errors import MartletError
 from martlet.estimators.base import Estimator, Fitted, Iteration, Scoring, Training
 from martlet.estimators.class_weights import row_weights
-from martlet.estimators.tree_explanations import explain_trees
+from martlet.estimators.tree_explanations import MOST_ANSWERS, explain_trees
 from martlet.estimators.tree_structure import Tree, digest, importance_part, nodes_part
 from martlet.options import Option, Options
 from martlet.preprocessing import Preparation
@@ -28,6 +28,11 @@ Array = NDArray[np.float64]
 #: All leaves of a model together, unless max_leaf_nodes says otherwise: what compiles to SQL that
 #: plans within about a second.
 MOST_LEAVES = 20_000
+
+_NOT_EXPLAINED = (
+    f"the paths of the trees ask more than {MOST_ANSWERS:,} inputs in all: explain_predict is left "
+    "out; lower max_leaf_nodes, max_tree_depth or the number of trees to have it"
+)
 
 #: Options that both families have, with what scikit-learn makes of them.
 TREE_OPTIONS = (
@@ -177,7 +182,7 @@ class TreeEstimator(Estimator):
         steps, scores = compile_trees(trees, encoding.numbers(), baselines, training.rows["train"])
         explanation = explain_trees(trees, encoding, baselines)
         if explanation is None:
-            notices = [*notices, "the trees are too many for explain_predict: it is left out"]
+            notices = [*notices, _NOT_EXPLAINED]
         parts = {
             "feature_importance": importance_part(trees, encoding),
             "trees": nodes_part(trees, encoding),

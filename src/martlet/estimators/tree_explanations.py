@@ -1,4 +1,4 @@
-"""Exact TreeSHAP as SQL: what each input adds to a prediction.
+"""Exact TreeSHAP in SQL: what each input adds to a prediction.
 
 The path-dependent Shapley value of an input is a sum over leaves. For a leaf of value v whose path
 asks the inputs j, let o_j be 1 when the row answers as the path does, and z_j the share of training
@@ -7,8 +7,10 @@ rows that do. The input i gets
     v (o_i - z_i) * integral from 0 to 1 of product over j != i of (z_j (1 - t) + o_j t) dt,
 
 which is the subset sum of the definition, since the weight of a subset is a Beta integral. The
-integrand is a polynomial, so a Gauss-Legendre rule of half its degree is exact. One row a leaf in a
-table of constants and flat arithmetic give all inputs at once.
+integrand is a polynomial, so a Gauss-Legendre rule of half its degree is exact. The leaves are
+rows of a companion table; one query for each number of questions meets them with the rows to be
+explained, in flat arithmetic, so that its text grows with the depth of the trees and not with their
+number.
 
 References
 ----------
@@ -24,14 +26,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import sqlglot
 from numpy.typing import NDArray
 from sqlglot import exp
 
 from martlet.encoding import Encoding
-from martlet.estimators.base import Explanation
+from martlet.estimators.base import Explanation, Part, Step
 from martlet.estimators.tree_structure import Tree
-from martlet.scoring.tree_constants import constants
 from martlet.sqltext import PREFIX, ROWS, array, call, column, integer, number, render, total
 
 __all__ = ["MOST_ANSWERS", "explain_trees"]
@@ -39,8 +39,15 @@ __all__ = ["MOST_ANSWERS", "explain_trees"]
 #: A global explanation reads as many rows as come to about so many answers, at least 100.
 _GLOBAL_ANSWERS = 10_000_000
 
-#: Beyond so many answers (leaves times inputs asked on a path) a model is not explained.
-MOST_ANSWERS = 100_000
+#: Beyond so many answers (inputs asked on the way to a leaf, over all leaves) a model is not
+#: explained: its table would take hundreds of megabytes, each row half a second.
+MOST_ANSWERS = 10_000_000
+
+#: Leaves are taken together by how many inputs their path asks; longer ones are filled up to these.
+_LENGTHS = (*range(1, 9), 10, 12, 14, 16, 20, 24, 32, 40, 50)
+
+_KEY, _VALUES, _SHARES = PREFIX + "key", PREFIX + "values", PREFIX + "shares"
+_KEYED, _FOUND = PREFIX + "keyed", PREFIX + "found"
 
 Array = NDArray[np.float64]
 
@@ -64,24 +71,25 @@ def explain_trees(
     Explanation or None
         None when the ensemble is larger than `MOST_ANSWERS`.
     """
+    if sum(len(tree.leaves) for tree in trees) > MOST_ANSWERS:
+        return None
     sums = np.sum([_expectation(tree) for tree in trees], axis=0)
     expected = [float(value) for value in np.asarray(baselines) + sums]
     paths = _paths(trees)
-    count, depth = paths.asked.shape
-    if depth * count > MOST_ANSWERS:
+    answers = int((paths.asked >= 0).sum())
+    if answers > MOST_ANSWERS:
         return None
-    values, shares = PREFIX + "values", PREFIX + "shares"
-    steps: tuple[dict[str, exp.Expr], ...] = ()
-    if count:
-        query = _query(paths, len(expected), f'{ROWS}."{values}"')
-        steps = (
-            {values: array(item.copy() for item in encoding.numbers())},
-            {shares: exp.Subquery(this=sqlglot.parse_one(query, dialect="duckdb"))},
-        )
+    steps: tuple[Step, ...] = ()
+    parts: dict[str, Part] = {}
+    if answers:
+        lengths, groups = _lengths(paths), _groups(paths)
+        parts = {"paths": _part(paths, lengths, groups)}
+        values = {_VALUES: array(item.copy() for item in encoding.numbers())}
+        steps = (values, _step(lengths, groups, len(expected)))
     used = set(paths.asked.ravel().tolist())
     attributions = []
     for output in range(len(expected)):
-        own = call("list_extract", column(shares), integer(output + 1))
+        own = call("list_extract", column(_SHARES), integer(output + 1))
         found: dict[str, exp.Expr] = {}
         for block, place in encoding.slices():
             terms = [
@@ -96,8 +104,8 @@ def explain_trees(
             ]
             found[block.name] = total(terms)
         attributions.append(found)
-    rows = max(100, _GLOBAL_ANSWERS // max(1, depth * count))
-    return Explanation(tuple(expected), tuple(attributions), steps, rows)
+    rows = max(100, _GLOBAL_ANSWERS // max(1, answers))
+    return Explanation(tuple(expected), tuple(attributions), steps, rows, parts)
 
 
 def _expectation(tree: Tree) -> Array:
@@ -181,54 +189,120 @@ def _questions(tree: Tree) -> _Paths:
     return _Paths(tree.values[leaves], places, low, high, missing, share)
 
 
-def _query(paths: _Paths, outputs: int, values: str) -> str:
-    """Return a query of one row: a list with a map from encoded column to share, an output each."""
-    depth = paths.asked.shape[1]
-    degree = max(1, (depth + 1) // 2)
-    points, weights = np.polynomial.legendre.leggauss(degree)
-    points, weights = (points + 1) / 2, weights / 2
-    slots = range(depth)
+def _lengths(paths: _Paths) -> NDArray[np.int64]:
+    """Return how many questions each leaf is written with."""
+    places = np.searchsorted(_LENGTHS, (paths.asked >= 0).sum(axis=1))
+    return np.asarray(np.array(_LENGTHS)[places])
 
-    def listed(items: Any, kind: str, name: str) -> str:
-        return f"unnest({render(constants(items.tolist(), kind))}) as {name}"
 
-    columns = [listed(paths.values[:, output], "double", f"v{output}") for output in range(outputs)]
-    for slot in slots:
-        place = np.where(paths.asked[:, slot] < 0, 0, paths.asked[:, slot])
-        columns.append(listed(place + 1, "integer", f"f{slot}"))
-        columns.append(listed(paths.low[:, slot], "double", f"a{slot}"))
-        columns.append(listed(paths.high[:, slot], "double", f"b{slot}"))
-        columns.append(listed(paths.missing[:, slot].astype(int), "tinyint", f"m{slot}"))
-        columns.append(listed(paths.share[:, slot], "double", f"z{slot}"))
+def _groups(paths: _Paths) -> NDArray[np.int64]:
+    """Return a number for the set of inputs that each leaf asks."""
+    # The questions of a leaf are in the order of the inputs.
+    return np.asarray(np.unique(paths.asked, axis=0, return_inverse=True)[1].ravel())
 
-    def factor(slot: int, point: float) -> str:
-        rest, own = render(number(1 - point)), render(number(point))
-        return f"(z{slot} * {rest} + o{slot} * {own})"
 
+def _part(paths: _Paths, lengths: NDArray[np.int64], groups: NDArray[np.int64]) -> Part:
+    """Return one row a leaf: what it adds to each output, and each question of its path."""
+    import pyarrow as pa
+
+    # Leaves that are read together lie together.
+    order = np.lexsort((groups, lengths))
+    columns, arrays = {"length": "integer", "input_group": "integer"}, {}
+    arrays["length"] = pa.array(lengths[order], pa.int32())
+    arrays["input_group"] = pa.array(groups[order], pa.int32())
+    for output, values in enumerate(paths.values.T, start=1):
+        columns[f"value_{output}"] = "double"
+        arrays[f"value_{output}"] = pa.array(values[order])
+    filled = int(lengths.max())
+    for slot in range(1, filled + 1):
+        there = slot <= lengths[order]
+        asked = np.where(slot <= paths.asked.shape[1], slot - 1, -1)
+        for name, kind, own, filling in (
+            ("input", "integer", np.maximum(paths.asked, 0) + 1, 1),
+            ("above", "double", paths.low, -np.inf),
+            ("at_most", "double", paths.high, np.inf),
+            ("missing", "boolean", paths.missing, True),
+            ("share", "double", paths.share, 1.0),
+        ):
+            items = own[order, asked] if asked >= 0 else np.full(len(order), filling)
+            columns[f"{name}_{slot}"] = kind
+            arrays[f"{name}_{slot}"] = pa.array(items, mask=~there)
+    return Part(columns, pa.table(arrays))
+
+
+def _step(lengths: NDArray[np.int64], groups: NDArray[np.int64], outputs: int) -> str:
+    """Return the query that adds a list of maps from encoded column to share, one an output."""
+    queries = []
+    for length in np.unique(lengths).tolist():
+        own = groups[lengths == length]
+        # Few sets of inputs are summed up before their shares are handed out, one row a set.
+        queries.append(_leaves(length, outputs, grouped=4 * len(np.unique(own)) <= len(own)))
+    places = range(1, outputs + 1)
+    sums = ", ".join(f"sum(s{output}) as s{output}" for output in places)
+    maps = ", ".join(f"map(list(f), list(s{output}))" for output in places)
+    return (
+        f"{_KEYED} as materialized (select {ROWS}.*, row_number() over () as {_KEY} "
+        f"from {{before}} as {ROWS}), "
+        f"{_FOUND} as (select {_KEY}, [{maps}] as {_SHARES} from ("
+        f"select {_KEY}, f, {sums} from ({' union all '.join(queries)}) group by {_KEY}, f) "
+        f"group by {_KEY}), "
+        f"{{here}} as (select {ROWS}.*, {_FOUND}.{_SHARES} from {_KEYED} as {ROWS} "
+        f"left join {_FOUND} on {_FOUND}.{_KEY} = {ROWS}.{_KEY})"
+    )
+
+
+def _leaves(length: int, outputs: int, grouped: bool) -> str:
+    """Return the query over the leaves of one length: key of the row, encoded column, shares."""
+    points, weights = np.polynomial.legendre.leggauss((length + 1) // 2)
+    rule = [(float(p + 1) / 2, float(w) / 2) for p, w in zip(points, weights, strict=True)]
+    slots, places = range(1, length + 1), range(1, outputs + 1)
     answers = ", ".join(
-        f"cast(coalesce(list_extract({values}, f{slot}) > a{slot} "
-        f"and list_extract({values}, f{slot}) <= b{slot}, m{slot} = 1) as double) as o{slot}"
+        f"cast(coalesce(list_extract({_VALUES}, input_{slot}) > above_{slot} "
+        f"and list_extract({_VALUES}, input_{slot}) <= at_most_{slot}, missing_{slot}) as double) "
+        f"as o{slot}"
+        for slot in slots
+    )
+    factors = ", ".join(
+        f"share_{slot} * {render(number(1 - point))} + o{slot} * {render(number(point))} "
+        f"as c{slot}_{node}"
+        for node, (point, _) in enumerate(rule)
         for slot in slots
     )
     products = ", ".join(
-        f"{render(number(float(weight)))} * "
-        + " * ".join(factor(slot, float(point)) for slot in slots)
-        + f" as g{place}"
-        for place, (point, weight) in enumerate(zip(points, weights, strict=True))
-    )
-    integrals = [
-        f"(o{slot} - z{slot}) * ("
-        + " + ".join(f"g{place} / {factor(slot, float(p))}" for place, p in enumerate(points))
+        f"{render(number(weight))} * " + " * ".join(f"c{slot}_{node}" for slot in slots)
+        + f" as g{node}"
+        for node, (_, weight) in enumerate(rule)
+    )  # fmt: skip
+    shares = [
+        f"(o{slot} - share_{slot}) * ("
+        + " + ".join(f"g{node} / c{slot}_{node}" for node in range(len(rule)))
         + ")"
         for slot in slots
     ]
-    names = ", ".join(f"f{slot}" for slot in slots)
-    leaf = ", ".join(f"v{output}" for output in range(outputs))
-    sums = ", ".join(f"sum(v{output} * u) as s{output}" for output in range(outputs))
-    maps = ", ".join(f"map(list(f), list(s{output}))" for output in range(outputs))
+    leaves = (
+        f"select *, {products} from (select *, {factors} from (select *, {answers} from ("
+        f"select k.{_KEY}, k.{_VALUES}, p.* from {_KEYED} as k, {{part:paths}} as p "
+        f"where p.length = {length})))"
+    )
+    inputs = ", ".join(f"input_{slot}" for slot in slots)
+    if not grouped:
+        sums = ", ".join(f"sum(value_{output} * u) as s{output}" for output in places)
+        values = ", ".join(f"value_{output}" for output in places)
+        return (
+            f"select {_KEY}, f, {sums} from (select {_KEY}, {values}, unnest([{inputs}]) as f, "
+            f"unnest([{', '.join(shares)}]) as u from ({leaves})) group by {_KEY}, f"
+        )
+    sums = ", ".join(
+        f"sum(value_{output} * {share}) as s{output}_{slot}"
+        for slot, share in zip(slots, shares, strict=True)
+        for output in places
+    )
+    handed_out = ", ".join(
+        f"unnest([{', '.join(f's{output}_{slot}' for slot in slots)}]) as s{output}"
+        for output in places
+    )
+    asked = ", ".join(f"any_value(input_{slot}) as input_{slot}" for slot in slots)
     return (
-        f"select [{maps}] from (select f, {sums} from ("
-        f"select {leaf}, unnest([{names}]) as f, unnest([{', '.join(integrals)}]) as u from ("
-        f"select *, {products} from (select *, {answers} from (select {', '.join(columns)}))))"
-        " group by f)"
+        f"select {_KEY}, unnest([{inputs}]) as f, {handed_out} from ("
+        f"select {_KEY}, {asked}, {sums} from ({leaves}) group by {_KEY}, input_group)"
     )

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from sqlglot import exp
-
+from martlet.estimators.base import Step
 from martlet.sqltext import PREFIX, ROWS, identifier, render
 
-__all__ = ["Chain", "fill", "inputs"]
+__all__ = ["Chain", "fill", "fill_parts", "inputs"]
 
 
 class Chain:
@@ -19,19 +18,24 @@ class Chain:
 
     Parameters
     ----------
-    steps : sequence of mapping
-        Expressions by name, one mapping a step.
+    steps : sequence of mapping or str
+        Expressions by name, one mapping a step; or a query, see
+        `martlet.estimators.base.Explanation`.
     source : str
         SQL of the rows.
     """
 
     def __init__(
         self,
-        steps: Sequence[Mapping[str, exp.Expr]],
+        steps: Sequence[Step],
         source: str = "select * from query_table(input)",
     ) -> None:
         parts = [f"{PREFIX}0 as ({source})"]
         for place, step in enumerate(steps, start=1):
+            if isinstance(step, str):
+                here, before = f"{PREFIX}{place}", f"{PREFIX}{place - 1}"
+                parts.append(step.replace("{here}", here).replace("{before}", before))
+                continue
             named = ", ".join(
                 f"{render(value)} as {identifier(name)}" for name, value in step.items()
             )
@@ -55,6 +59,21 @@ def inputs(*made: str) -> str:
     names = ", ".join("'" + name.lower().replace("'", "''") + "'" for name in made)
     hidden = f" and lower({PREFIX}c) not in ({names})" if made else ""
     return f"columns(lambda {PREFIX}c: not starts_with({PREFIX}c, '{PREFIX}'){hidden})"
+
+
+def fill_parts(text: str, parts: Mapping[str, str]) -> str:
+    """Put companion tables into a function's text, and nothing else.
+
+    Parameters
+    ----------
+    text : str
+        With ``{part:name}``; any other brace may be a name's or a category's.
+    parts : mapping of str to str
+        SQL of the rows of each companion table.
+    """
+    for name, query in parts.items():
+        text = text.replace(f"{{part:{name}}}", query)
+    return text
 
 
 def fill(template: str, chain: Chain, parts: Mapping[str, str]) -> str:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import duckdb
 from sqlglot import exp
 
 from martlet.estimators.base import Estimator, Fitted, Label, Part, Scoring
 from martlet.options import Options
-from martlet.scoring.chain import Chain, fill, inputs
+from martlet.scoring.chain import Chain, fill, fill_parts, inputs
 from martlet.scoring.metrics import metric_functions
 from martlet.scoring.predict import explain_function, predict_functions
 from martlet.sqltext import PREFIX, array, identifier, render, text
@@ -100,9 +99,9 @@ def build_functions(
     parts["predict"] = predict
     functions |= {name: fill(body, chain, parts) for name, body in fitted.functions.items()}
     if fitted.explanation is not None and label is not None:
-        functions["explain_predict"] = explain_function(
-            fitted.scoring, fitted.explanation, label, estimator.task
-        )
+        explained = explain_function(fitted.scoring, fitted.explanation, label, estimator.task)
+        own = {name: store.part_query(version, name) for name in fitted.explanation.parts}
+        functions["explain_predict"] = fill_parts(explained, own)
     if estimator.task == "decomposition":
         functions = {name: fill(body, chain, parts) for name, body in functions.items()}
     result = {name: [body] for name, body in functions.items()}
@@ -205,14 +204,14 @@ def _plain(item: Any) -> str:
 
 
 def global_explanation(
-    con: duckdb.DuckDBPyConnection, rows: str, fitted: Fitted, label: Label
+    store: ModelStore, version: int, rows: str, fitted: Fitted, label: Label
 ) -> tuple[Part, dict[str, str]]:
     """Return mean absolute attributions over rows, and the functions that show them.
 
     Parameters
     ----------
-    con : duckdb.DuckDBPyConnection
-        Where the rows are.
+    store, version : ModelStore, int
+        Where the companion tables of the explanation are.
     rows : str
         Name of the rows.
     fitted : Fitted
@@ -234,9 +233,9 @@ def global_explanation(
         for output, features in enumerate(names, start=1)
         for place in range(1, len(features) + 1)
     )
-    means: list[float] = list(
-        con.execute(f"{chain.scored} select {terms} from {chain.last}").fetchall()[0]
-    )
+    own = {name: store.part_query(version, name) for name in explanation.parts}
+    query = fill_parts(f"{chain.scored} select {terms} from {chain.last}", own)
+    means: list[float] = list(store.con.execute(query).fetchall()[0])
     classes: Sequence[str | None] = (
         label.classes if len(names) > 1 else (label.classes[-1] if label.classes else None,)
     )
