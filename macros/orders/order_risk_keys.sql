@@ -7,6 +7,6 @@
         'card': 'card_fingerprint',
         'email': 'email_hash',
         'customer': 'customer_id',
-        'customer_device': "case when device_id is not null then concat(customer_id, '|', device_id) end",
+        'customer_device': "case when device_id is not null then concat(coalesce(customer_id, ''), '|', device_id) end",
     }) }}
 {%- endmacro %}

@@ -9,5 +9,5 @@
 
 {% macro spark__hex_number(text) -%}
     {#- Sail's conv() refuses text as split_part() leaves it; lpad() makes it anew. -#}
-    cast(conv(lpad({{ text }}, 8, '0'), 16, 10) as bigint)
+    cast(conv(lpad({{ text }}, 15, '0'), 16, 10) as bigint)
 {%- endmacro %}

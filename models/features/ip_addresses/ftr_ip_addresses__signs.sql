@@ -113,7 +113,7 @@ own_signs as (
         -- Signs of people.
         case
             when returning_visitor_count > 0
-                then least(returning_visitor_count / greatest(0.2 * visitor_count, 1.0), 1.0)
+                then least(returning_visitor_count / greatest(0.2e0 * visitor_count, 1e0), 1e0)
             else 0.0
         end as returning_visitors_sign,
         case

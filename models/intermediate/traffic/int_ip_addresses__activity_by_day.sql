@@ -94,7 +94,7 @@ event_classes as (
 request_hits as (
     select
         known_addresses.address_number,
-        case when requests.visitor_id is null then 0
+        case when requests.visitor_id is null then cast(0 as bigint)
             else {{ hash_number('requests.visitor_id') }}
         end as visitor_number,
         user_agents.user_agent_number,
@@ -105,7 +105,7 @@ request_hits as (
         path_classes.path_number,
         requests.referrer is not null as has_referrer,
         requests.http_method = 'HEAD' as is_head,
-        coalesce(requests.status_code >= 400, false) as is_error,
+        requests.status_code >= 400 as is_error,
         false as is_signed_in
     from requests
     inner join known_addresses on requests.ip_address = known_addresses.ip_address
@@ -116,7 +116,7 @@ request_hits as (
 event_hits as (
     select
         known_addresses.address_number,
-        case when events.visitor_id is null then 0
+        case when events.visitor_id is null then cast(0 as bigint)
             else {{ hash_number('events.visitor_id') }}
         end as visitor_number,
         user_agents.user_agent_number,

@@ -1,28 +1,17 @@
--- noqa: disable=RF01,ST03
 with
 
-requests as (
-    select ip_address from {{ ref('shop_page_requests') }}
-),
-
-events as (
-    select ip_address from {{ ref('shop_events') }}
-),
-
-orders as (
-    select ip_address from {{ ref('shop_orders') }}
+parsed as (
+    select * from {{ ref('int_ip_addresses__parsed') }}
 ),
 
 seen as (
-    select ip_address from requests
-    union
-    select ip_address from events
-    union
-    select ip_address from orders
+    select * from parsed
+    where is_seen
 ),
 
-parsed as (
-    select * from {{ parsed_ip_addresses('seen', 'ip_address') }}
+networks_of_lists as (
+    select * from parsed
+    where is_listed
 ),
 
 crawler_list as (
@@ -33,6 +22,10 @@ exempt_list as (
     select * from {{ ref('looker_exempt_networks') }}
 ),
 
+ranges as (
+    select * from {{ network_ranges('networks_of_lists') }}
+),
+
 crawler_ranges as (
     select
         crawler_list.crawler_name,
@@ -41,7 +34,7 @@ crawler_ranges as (
         ranges.first_number,
         ranges.last_number
     from crawler_list
-    inner join {{ network_ranges('crawler_list', 'network') }}
+    inner join ranges
         on crawler_list.network = ranges.address_text
 ),
 
@@ -52,7 +45,7 @@ exempt_ranges as (
         ranges.first_number,
         ranges.last_number
     from exempt_list
-    inner join {{ network_ranges('exempt_list', 'network') }}
+    inner join ranges
         on exempt_list.network = ranges.address_text
 ),
 
@@ -63,7 +56,7 @@ networks as (
         network_key,
         network_prefix,
         {{ ip_address_kind() }} as address_kind
-    from parsed
+    from seen
     where network_key is not null
 ),
 
@@ -111,7 +104,7 @@ described as (
 
 listed as (
     select
-        parsed.address_text as ip_address,
+        seen.address_text as ip_address,
         described.address_id,
         described.address_number,
         described.network_key,
@@ -121,8 +114,8 @@ listed as (
         described.crawler_name,
         described.crawler_kind,
         described.exempt_reason
-    from parsed
-    left join described on parsed.network_key = described.network_key
+    from seen
+    left join described on seen.network_key = described.network_key
 )
 
 select * from listed
