@@ -105,7 +105,13 @@ def _parsed(items: Any) -> list[exp.Expr]:
         try:
             query = sqlglot.parse_one(f"select {item}", dialect="duckdb")
         except SqlglotError as error:
-            raise MartletError(f"transform: cannot read '{item}': {error}") from error
+            hint = ""
+            if "\\'" in item:
+                hint = (
+                    " There is a backslash before a quote: dbt keeps it in a config that needs no "
+                    "Jinja. Write the item between double quotes instead."
+                )
+            raise MartletError(f"transform: cannot read '{item}': {error}{hint}") from error
         parsed += query.expressions
     return parsed
 

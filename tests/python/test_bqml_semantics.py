@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import itertools
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+import dbt_extractor
 import duckdb
+import jinja2
 import pytest
 
 from bqml_support import Doubles
 from martlet.bqml import convert
+from martlet.bqml.jinja import jinja
 
 SUNDAY = "DATE '2021-01-03'"
 STAMP = "TIMESTAMP '2021-03-06 23:45:10.250 UTC'"
@@ -205,3 +210,18 @@ def test_aggregate_is_bigquerys(
     connection: duckdb.DuckDBPyConnection, expression: str, expected: Any
 ) -> None:
     check(value_of(connection, expression, "lab.numbers"), expected)
+
+
+def test_texts_of_a_config_are_read_alike_with_and_without_jinja() -> None:
+    """dbt reads a plain config by itself and does not undo escapes; else it leaves it to Jinja."""
+    read_without = dbt_extractor.py_extract_from_source
+    for parts in itertools.product(["a", "'", '"', "\\", "\n", "{x}", "\r"], repeat=3):
+        value = ["".join(parts), "z"]
+        written = jinja(value)
+        rendered = jinja2.Environment(autoescape=False).from_string(f"{{{{ f({written}) }}}}")
+        assert rendered.render(f=repr) == repr(value)
+        with contextlib.suppress(dbt_extractor.ExtractionError):
+            found = read_without(f"{{{{ config(x={written}) }}}}")
+            assert found["configs"] == [("x", value)]
+    written = jinja(["ml_feature_cross({'a': a, 'b': b}) AS c"])
+    assert read_without(f"{{{{ config(transform={written}) }}}}")["configs"]

@@ -119,8 +119,25 @@ def jinja(value: Any, indent: int | None = None) -> str:
         inner = [jinja(part) for part in value]
         long = indent is not None and sum(len(part) + 2 for part in inner) > 60
         return _bracketed(inner, "[]", indent if long else None)
-    text = str(value).replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n")
-    return f"'{text}'"
+    return _text(str(value))
+
+
+def _text(value: str) -> str:
+    """Write a text.
+
+    dbt reads a plain ``config(...)`` without Jinja, and then keeps the backslash of an escape. So
+    quotes are chosen that need no escape; what needs one is joined to something, which dbt leaves
+    to Jinja.
+    """
+    escaped = value.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
+    if "'" not in value:
+        written = f"'{escaped}'"
+    elif '"' not in value:
+        written = f'"{escaped}"'
+    else:
+        escaped = escaped.replace("'", "\\'")
+        written = f"'{escaped}'"
+    return written if escaped == value else f"{written} ~ ''"
 
 
 def _decimal(value: Decimal) -> str:
