@@ -13,6 +13,9 @@ from martlet.similarity.judging import Blend
 from martlet.similarity.probability import Probability
 from martlet.sqltext import identifier, number, render
 
+#: More than there are items: a share and an item in one number.
+_ITEMS = 2**31
+
 __all__ = ["RECOMMENDED", "SIMILAR", "Chance", "Columns", "functions"]
 
 #: Columns of ``recommend`` after user and item, with ``reason_<item>`` of the item's type last.
@@ -98,7 +101,12 @@ def _best(
     most: str = "n",
     unseen: str = "unseen_only",
 ) -> str:
-    """Recommend the `most` best from those rows of the input that are `known`."""
+    """Recommend the `most` best from those rows of the input that are `known`.
+
+    Users and items are numbers in between, the items in the order of their ids; a reason is found
+    as the greatest of share and item in one number; and only rows that reach the last of the
+    `most` best scores are sorted.
+    """
     user, item = identifier(columns.user), identifier(columns.item)
     time = f"epoch_us(cast({identifier(columns.time)} as timestamp))" if columns.time else "0"
     weights = {
@@ -122,47 +130,65 @@ def _best(
     select u, i, bought, dense_rank() over (partition by u order by last desc) - 1 as age,
         row_number() over (partition by u order by last desc, i) as place
     from pairs
-), history as (
+), shares as (
     select u, i, power({weights["recency_decay"]}, age)
             / sum(power({weights["recency_decay"]}, age)) over (partition by u) as recent,
         bought as frequency
     from aged where place <= {longest}
+), goods as materialized (
+    select item_id, popularity, popularity_rank,
+        cast(row_number() over (order by item_id) as integer) as item from {{part:items}}
+), users as materialized (
+    select g.u, cast(row_number() over (order by g.u) as integer) as w, b.orders, b.last
+    from (select distinct u from given) as g left join habits as b on b.u = g.u
+), history as materialized (
+    select us.w, g.item, s.recent, s.frequency
+    from shares as s inner join users as us on us.u = s.u left join goods as g on g.item_id = s.i
+), neighbours as (
+    select one.item, other.item as neighbour, n.similarity
+    from {{part:neighbours}} as n inner join goods as one on one.item_id = n.item_id
+    inner join goods as other on other.item_id = n.neighbour_id
 ), near as (
-    select h.u, s.neighbour_id as i, round(sum(h.recent * s.similarity), 12) as near,
-        max(struct_pack(v := round(h.recent * s.similarity, 12), i := h.i)).i as reason
-    from history as h inner join {{part:neighbours}} as s on s.item_id = h.i
-    group by h.u, s.neighbour_id
-), asked as (
-    select g.u, count(h.i) as size, count(i.item_id) as known,
-        max(b.orders) as orders, max(b.last) as last
-    from (select distinct u from given) as g left join history as h on h.u = g.u
-    left join habits as b on b.u = g.u
-    left join {{part:items}} as i on i.item_id = h.i group by g.u
-), candidates as (
-    select u, i, near, null::double as frequency, reason from near
-    union all select u, i, null, frequency, null from history
-    union all select a.u, p.item_id, null, null, null
-    from asked as a inner join {{part:items}} as p on p.popularity_rank <= {most} + a.size
+    select h.w, n.neighbour as item, round(sum(h.recent * n.similarity), 12) as near,
+        max(cast(round(h.recent * n.similarity * 1e12) as hugeint) * {_ITEMS} + h.item) as reason
+    from history as h inner join neighbours as n on n.item = h.item group by h.w, n.neighbour
+), asked as materialized (
+    select us.w, us.u, us.orders, us.last, count(h.w) as size, count(h.item) as known
+    from users as us left join history as h on h.w = us.w group by all
+), popular as (
+    select a.w, g.item from asked as a inner join goods as g on g.popularity_rank <= {most} + a.size
+), besides as (
+    select coalesce(h.w, p.w) as w, coalesce(h.item, p.item) as item, h.frequency
+    from (select * from history where item is not null) as h
+    full join popular as p on p.w = h.w and p.item = h.item
 ), put_together as (
-    select c.u, c.i, coalesce(max(c.near), 0) * {weights["similarity"]} as near,
-        coalesce(max(c.frequency), 0) * {weights["frequency"]} as frequency,
-        coalesce(max(p.popularity), 0) * {weights["popularity"]} as popularity,
-        max(c.frequency) is not null as is_repeat, max(c.reason) as reason
-    from candidates as c inner join {{part:items}} as p on p.item_id = c.i
-    group by c.u, c.i
+    select coalesce(n.w, b.w) as w, coalesce(n.item, b.item) as item, n.reason,
+        coalesce(n.near, 0) * {weights["similarity"]} as near,
+        coalesce(b.frequency, 0) * {weights["frequency"]} as frequency,
+        b.frequency is not null as is_repeat
+    from near as n full join besides as b on b.w = n.w and b.item = n.item
+), scored as materialized (
+    select p.*, coalesce(g.popularity, 0) * {weights["popularity"]} as popularity,
+        p.near + p.frequency + coalesce(g.popularity, 0) * {weights["popularity"]} as score
+    from put_together as p inner join goods as g on g.item = p.item
+    where not ({unseen} and p.is_repeat)
+), floors as (
+    select w, list_last(max(score, greatest(1, least({most}, (select count(*) from goods)))))
+        as floor
+    from scored group by w
 ), ranked as (
-    select *, near + frequency + popularity as score,
-        row_number() over (partition by u order by near + frequency + popularity desc, i) as rank
-    from put_together where not ({unseen} and is_repeat)
+    select s.*, row_number() over (partition by s.w order by s.score desc, s.item) as rank
+    from scored as s inner join floors as f on f.w = s.w where s.score >= f.floor
 )
-select cast(r.u as {columns.user_type}) as {user}, cast(r.i as {columns.item_type}) as {item},
+select cast(a.u as {columns.user_type}) as {user}, cast(g.item_id as {columns.item_type}) as {item},
     cast(r.rank as integer) as rank, r.score, r.near as similarity_score,
     r.frequency as frequency_score, r.popularity as popularity_score, r.is_repeat,
     case when a.known > 0 then 'history' when a.size > 0 then 'unknown_items' else 'no_history' end
         as cold_start_level,
     {chance.expression()} as probability,
-    cast(case when r.near > 0 then r.reason end as {columns.item_type}) as {reason}
-from ranked as r inner join asked as a on a.u = r.u where r.rank <= {most}"""
+    cast(case when r.near > 0 then b.item_id end as {columns.item_type}) as {reason}
+from ranked as r inner join asked as a on a.w = r.w inner join goods as g on g.item = r.item
+left join goods as b on b.item = r.reason % {_ITEMS} where r.rank <= {most}"""
 
 
 def _evaluate_since(columns: Columns, blend: Blend, longest: int) -> str:
