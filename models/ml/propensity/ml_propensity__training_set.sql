@@ -8,16 +8,24 @@ outcomes as (
     select * from {{ ref('ml_propensity__outcomes') }}
 ),
 
--- Twenty pairs that were not bought for each that was teach as much as all of them.
+counted as (
+    select
+        cast(count(case when is_bought then 1 end) as double) as bought_count,
+        nullif(count(case when not is_bought then 1 end), 0) as not_bought_count
+    from outcomes
+    where cutoff_role = 'train'
+),
+
+-- Twenty pairs that were not bought for each that was teach as much as all of them, and so do
+-- 150,000 of a larger shop's, unless twice as many were bought.
 shares as (
     select
         least(
             1.0e0,
-            20.0e0 * count(case when is_bought then 1 end)
-            / nullif(count(case when not is_bought then 1 end), 0)
+            20.0e0 * bought_count / not_bought_count,
+            greatest(150000.0e0, 2 * bought_count) / not_bought_count
         ) as kept_share
-    from outcomes
-    where cutoff_role = 'train'
+    from counted
 ),
 
 kept as (

@@ -66,8 +66,9 @@ TREE_OPTIONS = (
 )
 
 
-#: Up to so many numbers one thread is faster than waking several.
-_ALONE = 2_000_000
+#: Up to so many numbers one thread is enough: it takes seconds, and several that wait for each other
+#: beside other work take many times as long.
+_ALONE = 8_000_000
 
 
 def threads(training: Training) -> Any:
