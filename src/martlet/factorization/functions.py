@@ -286,26 +286,33 @@ def judge_ranking(answers: Answers, source: str, score: str, limit: str) -> str:
     inner join {{part:users}} as u on u.user_id = j.u
     inner join {{part:items}} as i on i.item_id = j.i
     where j.r > 0 group by j.u, j.i
-), chosen as (
-    select u from (select u, row_number() over (order by md5(u), u) as n
-        from (select distinct u from judged)) where n <= {limit}
+), chosen as materialized (
+    select n, u.* from (select u as user_id, row_number() over (order by md5(u), u) as n
+        from (select distinct u from judged))
+    inner join {answers.users} as u using (user_id) where n <= {limit}
+), wanted as (
+    select c.n, i.item_number, j.r
+    from judged as j inner join chosen as c on c.user_id = j.u
+    inner join {{part:items}} as i on i.item_id = j.i
+), hidden as (
+    select n, item_number from (select n, unnest(seen_items) as item_number from chosen)
+    anti join wanted using (n, item_number)
 ), scored as (
-    select u.user_id as u, j.r, i.item_number, {score} as s
-    from chosen as c inner join {answers.users} as u on u.user_id = c.u
-    cross join {answers.items} as i
-    left join judged as j on j.u = u.user_id and j.i = i.item_id
-    where j.r is not null or not list_contains(u.seen_items, i.item_number)
-), ranked as (
-    select *, row_number() over (partition by u order by s desc, item_number) as place,
-        count(*) over (partition by u) as candidates
-    from scored
+    select u.n, i.item_number, {score} as s from chosen as u cross join {answers.items} as i
+), placed as (
+    select n, item_number, s, row_number() over (partition by n order by s desc, item_number)
+        as place
+    from scored anti join hidden using (n, item_number)
 ), relevant as (
-    select *, row_number() over (partition by u order by place) as hit
-    from ranked where r is not null
+    select p.n, p.s, w.r, p.place,
+        row_number() over (partition by p.n order by p.place) as hit,
+        (select count(*) from {{part:items}}) - coalesce(h.hidden, 0) as candidates
+    from placed as p inner join wanted as w using (n, item_number)
+    left join (select n, count(*) as hidden from hidden group by n) as h using (n)
 ), users as (
-    select u, avg(hit / place) as ap,
+    select n, avg(hit / place) as ap,
         sum(1 / log2(place + 1)) / sum(1 / log2(hit + 1)) as ndcg
-    from relevant group by u
+    from relevant group by n
 )
 select (select avg(ap) from users) as mean_average_precision,
     (select avg((1 - s) * (1 - s)) from relevant) as mean_squared_error,
