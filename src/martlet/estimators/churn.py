@@ -15,6 +15,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from threadpoolctl import threadpool_limits
+
 from martlet.churn.calibration import Calibration, choose_calibration, log_odds, probability
 from martlet.churn.candidates import (
     CANDIDATES,
@@ -107,6 +109,11 @@ class ChurnClassifier(Estimator):
     def fit(self, training: Training) -> Fitted:
         """Fit every candidate twice, choose on the first, test the second."""
         _require(training)
+        # Many small products: threads would wait for each other longer than they work.
+        with threadpool_limits(1):
+            return self._compare(training)
+
+    def _compare(self, training: Training) -> Fitted:
         options = training.options
         selection, test = make_folds(training, options["cutoff_col"], options["label_until_col"])
         inputs = self._inputs(training)

@@ -96,10 +96,14 @@ def descend(
         started = time.perf_counter()
         slope = problem.matrix.T @ problem.gradient(scores) + problem.l2 * free * weights
         rates = [rate] if constant else [rate * factor for factor in _TRIES]
+        # Without the threshold every try lies on one line: its scores need no product of their own.
+        along = None if problem.l1 else np.asarray(problem.matrix @ slope)
         tried = []
         for candidate in rates:
             moved = _shrink(weights - candidate * slope, candidate * problem.l1 * free)
-            moved_scores = np.asarray(problem.matrix @ moved)
+            moved_scores = (
+                np.asarray(problem.matrix @ moved) if along is None else scores - candidate * along
+            )
             # A step too far overflows; it is not taken.
             with np.errstate(over="ignore", invalid="ignore"):
                 penalty = problem.l1 * np.abs(free * moved).sum()
