@@ -56,18 +56,40 @@ frequent_products as (
     inner join single_patterns on steps.product_number = single_patterns.product_number
 ),
 
--- Customers who bought both, and those who bought the second after the first. A customer is one
--- row, so nothing has to be put together by customer before it is known what is frequent.
-double_counts as (
+-- Customers who bought both, and those who bought one after the other. A customer is one row, so
+-- nothing has to be put together by customer before it is known what is frequent.
+both_counts as (
     select
         earlier.product_number as first_number,
         later.product_number as second_number,
         count(*) as any_order_customer_count,
         count(case when earlier.order_number < later.last_order_number then 1 end)
-            as customer_count
+            as customer_count,
+        count(case when later.order_number < earlier.last_order_number then 1 end)
+            as reverse_customer_count
     from frequent_products as earlier
-    inner join frequent_products as later on earlier.customer_number = later.customer_number
+    inner join frequent_products as later
+        on
+        earlier.customer_number = later.customer_number
+        and earlier.product_number <= later.product_number
     group by earlier.product_number, later.product_number
+),
+
+double_counts as (
+    select
+        first_number,
+        second_number,
+        any_order_customer_count,
+        customer_count
+    from both_counts
+    union all
+    select
+        second_number as first_number,
+        first_number as second_number,
+        any_order_customer_count,
+        reverse_customer_count as customer_count
+    from both_counts
+    where first_number < second_number
 ),
 
 frequent_pairs as (

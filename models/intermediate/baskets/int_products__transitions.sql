@@ -66,15 +66,27 @@ transitions as (
     group by product_number, next_product_number
 ),
 
+floors as (
+    select
+        product_number,
+        {{ floor_of_greatest('decayed_count', 100) }} as least_count
+    from transitions
+    group by product_number
+),
+
 -- What follows a product hardly ever is of no use to anybody.
 ranked as (
     select
-        *,
+        transitions.*,
         row_number() over (
-            partition by product_number
-            order by decayed_count desc, customer_count desc, next_product_number
+            partition by transitions.product_number
+            order by
+                transitions.decayed_count desc, transitions.customer_count desc,
+                transitions.next_product_number
         ) as next_product_rank
     from transitions
+    inner join floors on transitions.product_number = floors.product_number
+    where transitions.decayed_count >= floors.least_count
 ),
 
 measured as (

@@ -127,13 +127,24 @@ near as (
     group by bought.customer_number, transitions.next_product_number
 ),
 
+floors as (
+    select
+        customer_number,
+        {{ floor_of_greatest('transition_score', cap) }} as least_score
+    from near
+    group by customer_number
+),
+
 followed as (
     select
-        *,
+        near.*,
         row_number() over (
-            partition by customer_number order by transition_score desc, product_number
+            partition by near.customer_number
+            order by near.transition_score desc, near.product_number
         ) as source_rank
     from near
+    inner join floors on near.customer_number = floors.customer_number
+    where near.transition_score >= floors.least_score
 ),
 
 tastes as (
