@@ -36,20 +36,58 @@ cutoffs as (
     select * from {{ ref('int_as_of_dates__split_for_propensity') }}
 ),
 
+-- Most customers buy nothing between two dates: one history, one vector.
+signed as (
+    select
+        as_of_date,
+        customer_id,
+        count(*) as product_count,
+        sum(purchase_day_count) as purchase_day_count,
+        {{ row_checksum(['product_id', 'purchase_day_count']) }} as history_checksum
+    from purchased
+    group by as_of_date, customer_id
+),
+
+known as (
+    select
+        as_of_date,
+        customer_id,
+        min(as_of_date) over (
+            partition by customer_id, product_count, purchase_day_count, history_checksum
+        ) as known_from
+    from signed
+),
+
 -- The customers as they were on each date, one after the other, in the space of products that was
 -- learned before the first of them.
 histories as (
     select
-        concat(cast(as_of_date as {{ dbt.type_string() }}), ' ', customer_id) as customer_id,
-        product_id,
-        purchase_day_count
+        concat(
+            cast(purchased.as_of_date as {{ dbt.type_string() }}), ' ', purchased.customer_id
+        ) as customer_id,
+        purchased.product_id,
+        purchased.purchase_day_count
     from purchased
+    inner join known
+        on purchased.as_of_date = known.as_of_date and purchased.customer_id = known.customer_id
+    where known.as_of_date = known.known_from
 ),
 
-customer_vectors as (
+folded as (
     select * from {{
         ml_stored_function(ref('ml_propensity__factors_fit'), 'fold_in', 'histories')
     }}
+),
+
+customer_vectors as (
+    select
+        known.as_of_date,
+        known.customer_id,
+        folded.factors
+    from known
+    inner join folded
+        on folded.customer_id
+        = concat(cast(known.known_from as {{ dbt.type_string() }}), ' ', known.customer_id)
 ),
 
 category_histories as (
@@ -152,10 +190,8 @@ joined as (
         and candidates.customer_id = category_histories.customer_id
         and sales.category = category_histories.category
     left join customer_vectors
-        on customer_vectors.customer_id
-        = concat(
-            cast(candidates.as_of_date as {{ dbt.type_string() }}), ' ', candidates.customer_id
-        )
+        on candidates.as_of_date = customer_vectors.as_of_date
+        and candidates.customer_id = customer_vectors.customer_id
     left join product_vectors on candidates.product_id = product_vectors.item_id
 ),
 
