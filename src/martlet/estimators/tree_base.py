@@ -66,7 +66,7 @@ TREE_OPTIONS = (
 )
 
 
-#: Up to so many numbers one thread is enough: it takes seconds, and several that wait for each other
+#: Up to so many numbers one thread is enough: it takes seconds. Several that wait for each other
 #: beside other work take many times as long.
 _ALONE = 8_000_000
 
