@@ -92,7 +92,7 @@ def in_sql(points: Any, trees: Any) -> tuple[float, float, Any]:
     from martlet.blocks import NumberBlock
     from martlet.encoding import Encoding
     from martlet.estimators.tree_explanations import explain_trees
-    from martlet.scoring.chain import Chain, fill_parts
+    from martlet.scoring.chain import Chain
     from martlet.sqltext import PREFIX, array, cast, column
 
     width = points.shape[1]
@@ -107,9 +107,10 @@ def in_sql(points: Any, trees: Any) -> tuple[float, float, Any]:
         con.register("arrow_rows", rows)
         con.execute(f"create table {name} as from arrow_rows")
     shares = array(explanation.attributions[0].values())
-    chain = Chain([*explanation.steps, {PREFIX + "shown": shares}], "from given")
+    chain = Chain(
+        [*explanation.steps, {PREFIX + "shown": shares}], "from given", {"paths": "leaves"}
+    )
     query = f"{chain.scored} select {PREFIX}rows.{PREFIX}shown from {chain.last} order by id"
-    query = fill_parts(query, {"paths": "leaves"})
     one = query.replace("from given", "from given where id = 0")
     first = sorted(seconds(lambda: con.execute(one).fetchall())[0] for _ in range(3))[1]
     whole, found = seconds(lambda: con.execute(query).fetchall())

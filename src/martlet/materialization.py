@@ -51,7 +51,7 @@ def run(
             name=given["name"],
             schema=given["schema"],
             database=given["database"],
-            sql=_query(con, request.rows, given["name"]) if request else given["sql"],
+            sql=_query(con, request.rows, given["name"]) if request else _one_query(given["sql"]),
             ml_config=(request.ml_config if request else None) or given["ml_config"] or {},
             full_refresh=bool(given["full_refresh"]),
             estimator=request.estimator if request else None,
@@ -105,6 +105,11 @@ def _query(con: duckdb.DuckDBPyConnection, rows: Any, name: str) -> str:
     con.execute(f'create or replace temporary table "__martlet_given_{name}" as from {given}')
     con.unregister(given)
     return f'select * from "__martlet_given_{name}"'
+
+
+def _one_query(sql: str) -> str:
+    """Take the semicolon away that queries from elsewhere end with."""
+    return re.sub(r"(\s*;)+\s*$", "", sql)
 
 
 def _steady(sql: str) -> str:

@@ -74,6 +74,19 @@ def test_duplicate_and_reserved_names(con):
     )
 
 
+@pytest.mark.parametrize("model_type", ["random_forest_regressor", "linear_reg", "pca"])
+def test_names_that_look_like_the_placeholders_of_functions(con, model_type):
+    con.execute("""create view odd as select x as "{part:paths} ""q"" it's", n as "{here}", y """
+                """from training""")  # fmt: skip
+    label = {} if model_type == "pca" else {"labels": "y"}
+    options = {"random_forest_regressor": {"num_parallel_tree": 3, "enable_global_explain": True},
+               "pca": {"num_principal_components": 2}}.get(model_type, {})  # fmt: skip
+    fit(con, "m", "from odd", model_type=model_type, **label, **options)
+    assert len(rows(con, "from m_predict('odd')")) == 400
+    if label:
+        assert len(rows(con, "from m_explain_predict('odd')")) == 400
+
+
 def test_label_as_feature_is_impossible_and_no_feature_is_an_error(con):
     refuse(con, "no feature", "select y from training", **LINE)
 

@@ -52,7 +52,7 @@ select id, x, n, flag, two from {{ ref('training') }}
 """,
     "models/axes.sql": """
 {{ config(materialized='model', ml_config={'model_type': 'pca', 'num_principal_components': 2}) }}
-select x, n from {{ ref('training') }}
+select x, n from {{ ref('training') }};
 """,
     "python_models/ml_groups__fit.py": '''
 def model(dbt, session):

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from martlet.estimators.base import Step
 from martlet.sqltext import PREFIX, ROWS, identifier, render
 
-__all__ = ["Chain", "fill", "fill_parts", "inputs"]
+__all__ = ["Chain", "fill", "inputs"]
 
 
 class Chain:
@@ -23,27 +23,34 @@ class Chain:
         `martlet.estimators.base.Explanation`.
     source : str
         SQL of the rows.
+    parts : mapping of str to str, optional
+        SQL of the rows of each companion table that a query among the steps reads.
     """
 
     def __init__(
         self,
         steps: Sequence[Step],
         source: str = "select * from query_table(input)",
+        parts: Mapping[str, str] | None = None,
     ) -> None:
-        parts = [f"{PREFIX}0 as ({source})"]
+        found = [f"{PREFIX}0 as ({source})"]
         for place, step in enumerate(steps, start=1):
             if isinstance(step, str):
-                here, before = f"{PREFIX}{place}", f"{PREFIX}{place - 1}"
-                parts.append(step.replace("{here}", here).replace("{before}", before))
+                names = {"here": f"{PREFIX}{place}", "before": f"{PREFIX}{place - 1}"}
+                names |= {f"part:{name}": query for name, query in (parts or {}).items()}
+                # Every second piece stood between braces.
+                pieces = re.split(r"\{([^{}]*)\}", step)
+                pieces[1::2] = [names[piece] for piece in pieces[1::2]]
+                found.append("".join(pieces))
                 continue
             named = ", ".join(
                 f"{render(value)} as {identifier(name)}" for name, value in step.items()
             )
-            parts.append(
+            found.append(
                 f"{PREFIX}{place} as (select {ROWS}.*, {named} from {PREFIX}{place - 1} as {ROWS})"
             )
         #: ``with ...``: goes before a select.
-        self.scored = "with " + ", ".join(parts)
+        self.scored = "with " + ", ".join(found)
         #: What the select reads from.
         self.last = f"{PREFIX}{len(steps)} as {ROWS}"
 
@@ -59,21 +66,6 @@ def inputs(*made: str) -> str:
     names = ", ".join("'" + name.lower().replace("'", "''") + "'" for name in made)
     hidden = f" and lower({PREFIX}c) not in ({names})" if made else ""
     return f"columns(lambda {PREFIX}c: not starts_with({PREFIX}c, '{PREFIX}'){hidden})"
-
-
-def fill_parts(text: str, parts: Mapping[str, str]) -> str:
-    """Put companion tables into a function's text, and nothing else.
-
-    Parameters
-    ----------
-    text : str
-        With ``{part:name}``; any other brace may be a name's or a category's.
-    parts : mapping of str to str
-        SQL of the rows of each companion table.
-    """
-    for name, query in parts.items():
-        text = text.replace(f"{{part:{name}}}", query)
-    return text
 
 
 def fill(template: str, chain: Chain, parts: Mapping[str, str]) -> str:
@@ -99,7 +91,8 @@ def fill(template: str, chain: Chain, parts: Mapping[str, str]) -> str:
             case "last":
                 return chain.last
             case "part":
-                return parts[content]
+                # What names no table is part of a name or of a category.
+                return parts.get(content, match[0])
             case "predict":
                 return parts["predict"]
         return inputs(*(content.split(",") if content else ()))

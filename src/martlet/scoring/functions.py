@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from martlet.estimators.base import Estimator, Fitted, Label, Part, Scoring
 from martlet.options import Options
-from martlet.scoring.chain import Chain, fill, fill_parts, inputs
+from martlet.scoring.chain import Chain, fill, inputs
 from martlet.scoring.metrics import metric_functions
 from martlet.scoring.predict import explain_function, predict_functions
 from martlet.sqltext import PREFIX, array, identifier, render, text
@@ -99,9 +99,10 @@ def build_functions(
     parts["predict"] = predict
     functions |= {name: fill(body, chain, parts) for name, body in fitted.functions.items()}
     if fitted.explanation is not None and label is not None:
-        explained = explain_function(fitted.scoring, fitted.explanation, label, estimator.task)
         own = {name: store.part_query(version, name) for name in fitted.explanation.parts}
-        functions["explain_predict"] = fill_parts(explained, own)
+        functions["explain_predict"] = explain_function(
+            fitted.scoring, fitted.explanation, label, estimator.task, own
+        )
     if estimator.task == "decomposition":
         functions = {name: fill(body, chain, parts) for name, body in functions.items()}
     result = {name: [body] for name, body in functions.items()}
@@ -227,15 +228,17 @@ def global_explanation(
     drawn = f"select * from {rows}"
     if explanation.rows:
         drawn += f" using sample reservoir({explanation.rows} rows) repeatable (1)"
-    chain = Chain([*fitted.scoring.steps, *explanation.steps, {attributions: array(values)}], drawn)
+    own = {name: store.part_query(version, name) for name in explanation.parts}
+    steps = [*fitted.scoring.steps, *explanation.steps, {attributions: array(values)}]
+    chain = Chain(steps, drawn, own)
     terms = ", ".join(
         f"avg(abs({PREFIX}rows.{attributions}[{output}][{place}]))"
         for output, features in enumerate(names, start=1)
         for place in range(1, len(features) + 1)
     )
-    own = {name: store.part_query(version, name) for name in explanation.parts}
-    query = fill_parts(f"{chain.scored} select {terms} from {chain.last}", own)
-    means: list[float] = list(store.con.execute(query).fetchall()[0])
+    means: list[float] = list(
+        store.con.execute(f"{chain.scored} select {terms} from {chain.last}").fetchall()[0]
+    )
     classes: Sequence[str | None] = (
         label.classes if len(names) > 1 else (label.classes[-1] if label.classes else None,)
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from martlet.estimators.base import Explanation, Label, Scoring
 from martlet.scoring.chain import Chain, inputs
@@ -144,7 +144,13 @@ def _largest(names: Sequence[str]) -> str:
     )
 
 
-def explain_function(scoring: Scoring, explanation: Explanation, label: Label, task: str) -> str:
+def explain_function(
+    scoring: Scoring,
+    explanation: Explanation,
+    label: Label,
+    task: str,
+    parts: Mapping[str, str],
+) -> str:
     """Return the function that explains each prediction by its inputs.
 
     Parameters
@@ -155,17 +161,20 @@ def explain_function(scoring: Scoring, explanation: Explanation, label: Label, t
         The label.
     task : str
         ``regression`` or ``classification``.
+    parts : mapping of str to str
+        SQL of the rows of each companion table that the explanation reads.
     """
     assert scoring.output is not None
     shares = [array(item.values()) for item in explanation.attributions]
     attributions = PREFIX + "attributions"
-    chain = Chain([*scoring.steps, *explanation.steps, {attributions: array(shares)}])
+    steps = [*scoring.steps, *explanation.steps, {attributions: array(shares)}]
+    chain = Chain(steps, parts=parts)
     chosen = "1"
     if scoring.output == "probabilities":
         listed = render(column(PREFIX + "probabilities"))
         chosen = f"list_position({listed}, list_max({listed}))"
     sizes = f"list_transform({_own('own')}, lambda {PREFIX}v: abs({PREFIX}v))"
-    steps = (
+    ranked = (
         f"{chain.scored}, {PREFIX}of as (select {ROWS}.*, "
         f"{render(column(attributions))}[{chosen}] as {PREFIX}own from {chain.last}), "
         f"{PREFIX}ranked as (select {ROWS}.*, "
@@ -202,6 +211,6 @@ def explain_function(scoring: Scoring, explanation: Explanation, label: Label, t
     ]
     names = [item.rsplit(" as ", 1)[1].strip('"') for item in outputs]
     return (
-        f"{parameters} as table ({steps} select {', '.join(outputs)}, {inputs(*names)} "
+        f"{parameters} as table ({ranked} select {', '.join(outputs)}, {inputs(*names)} "
         f"from {PREFIX}ranked as {ROWS})"
     )
