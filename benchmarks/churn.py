@@ -4,7 +4,8 @@
 online_retail), trains on the cut-offs 2011-03-01 and 2011-06-01, tests at 2011-09-01 (no order in
 90 days, customers with an order in the year before) and prints every candidate; then the same with
 every monthly cut-off up to 2011-06-01. The peers, plain scikit-learn on the same features, run in
-the same process.
+the same process. Last, the days to the next order: a steady rate against the shape of the purchase
+process, both with the champion's probability of no order in 90 days.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -57,6 +59,16 @@ def build(folder: Path, data: str) -> Path:
     return database
 
 
+def read_config() -> dict[str, Any]:
+    """Return the model's own ml_config, its settings at their defaults."""
+    defaults = yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"]
+    text = re.sub(
+        r"""\{\{ var\('(\w+)'\) \}\}""", lambda found: str(defaults[found[1]]), MODEL.read_text()
+    )
+    found: dict[str, Any] = yaml.safe_load(text)["models"][0]["config"]["meta"]["ml_config"]
+    return found
+
+
 def peers(con: duckdb.DuckDBPyConnection) -> dict[str, dict[str, Any]]:
     """Fit plain scikit-learn models on the same rows and features."""
     from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
@@ -93,7 +105,7 @@ def main() -> None:
     parser.add_argument("--data", default=str(FILE))
     parser.add_argument("--database", help="built before with the same settings")
     arguments = parser.parse_args()
-    config = yaml.safe_load(MODEL.read_text())["models"][0]["config"]["meta"]["ml_config"]
+    config = read_config()
     with tempfile.TemporaryDirectory() as folder:
         database = arguments.database or build(Path(folder), arguments.data)
         con = duckdb.connect(config={"threads": 2})
@@ -103,25 +115,80 @@ def main() -> None:
                 "create or replace table rows as select * from built.ml.ml_churn__training_set "
                 f"where is_test or {training}"
             )
-            compare(con, title, config)
+            name = compare(con, title, config)
+            if title == "two cut-offs":
+                compare_times(con, name)
 
 
-def compare(con: duckdb.DuckDBPyConnection, title: str, config: dict[str, Any]) -> None:
-    """Fit on the table `rows` and print every candidate and peer."""
-    name = f"churn_{len(title)}"
+def compare(con: duckdb.DuckDBPyConnection, title: str, config: dict[str, Any]) -> str:
+    """Fit on the table `rows` and print every candidate and peer; return the model's name."""
+    model = f"churn_{len(title)}"
     started = time.process_time()
-    fit_model(con, ModelSpec(name, "select * from rows", config))
+    fit_model(con, ModelSpec(model, "select * from rows", config))
     print(f"{title}: fit of all candidates {time.process_time() - started:.1f} CPU s")
     listed = ", ".join(SHOWN)
     found = con.execute(
         f"select candidate || case when is_champion then ' *' else '' end, {listed} "
-        f"from {name}__comparison where role = 'test' order by simplicity_rank"
+        f"from {model}__comparison where role = 'test' order by simplicity_rank"
     ).fetchall()
     print(f"{'test at 2011-09-01 (* champion)':34s}", *(f"{key[:9]:>9s}" for key in SHOWN))
     others = [(name, *(m[key] for key in SHOWN)) for name, m in peers(con).items()]
     for name, *figures in [*found, *others]:
         shown = (f"{np.nan if value is None else value:9.4f}" for value in figures)
         print(f"{name:34s}", *shown)
+    return model
+
+
+def compare_times(con: duckdb.DuckDBPyConnection, model: str) -> None:
+    """Print how well the days to the next order are told, on the rows of the test cut-off."""
+    con.execute("create or replace table tested as from rows where is_test")
+    found = con.execute(
+        f"""
+        with orders as (
+            select tested.customer_id, min(o.order_date - tested.as_of_date) + 1 as day
+            from tested inner join built.intermediate.int_orders__enriched as o
+                on o.customer_id = tested.customer_id and o.order_date >= tested.as_of_date
+                and o.is_revenue_order
+            group by 1)
+        select p.predicted_is_churned_probs[1].prob as p, l.alive_probability as alive,
+            1 - l.no_order_90_days_probability as ordered,
+            f.r + h.repeat_purchase_count as shape, f.alpha + h.age_days as scale,
+            coalesce(orders.day, 1e9) as day
+        from {model}_predict('tested') as p
+        inner join built.ml.ml_lifetime_value__predictions as l using (customer_id, as_of_date)
+        inner join built.ml.ml_lifetime_value__training_set as h using (customer_id, as_of_date)
+        inner join built.ml.ml_lifetime_value__fit__fits as f
+            on f.is_chosen and f.as_of_date = l.fitted_as_of_date
+        left join orders using (customer_id) order by customer_id
+        """
+    ).fetchnumpy()
+    p, alive, ordered, shape, scale, day = (np.asarray(found[key], float) for key in found)
+    days = np.arange(101.0)  # watched until 2011-12-09
+    hazard = shape[:, None] * np.log1p(days / scale[:, None])
+    within = ordered / alive
+    share = np.minimum((1 - p) / within, 1)[:, None]
+    speed = np.where(1 - p > within, np.log(p) / np.log1p(-within), 1)[:, None]
+    forms = {
+        "steady rate": p[:, None] ** (days / 90),
+        "purchase process": 1 - share * -np.expm1(-speed * hazard),
+    }
+    came = day <= days[-1]
+    print(f"days to the next order: {came.sum()} of {len(day)} returned in {days[-1]:.0f} days")
+    for name, left in forms.items():
+        middle = (left[:, 1:] + left[:, :-1]) / 2
+        last = left[:, -1]
+        mean = (middle - last[:, None]).sum(axis=1) / (1 - last)
+        week = ((np.minimum(day, 100) - 1) // 7 * 7).astype(int)
+        place = np.arange(len(day))
+        in_week = left[place, week] - left[place, np.minimum(week + 7, 100)]
+        score = np.log(np.where(came, np.maximum(in_week, 1e-9), last)).mean()
+        later = day[None, :] > day[came][:, None]
+        waits = middle.sum(axis=1)
+        order = np.sign(waits[None, :] - waits[came][:, None])
+        ranked = ((1 + order) / 2)[later].mean()
+        error = (mean - day)[came]
+        print(f"  {name:17s} log score {score:.4f}  concordance {ranked:.4f}  returned: "
+              f"MAE {np.abs(error).mean():.2f} days, bias {error.mean():+.2f}")  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -9,6 +9,10 @@ features as (
     select * from {{ ref('ftr_customers__churn') }}
 ),
 
+return_times as (
+    select * from {{ ref('ml_churn__return_times') }}
+),
+
 margin_rates as (
     select * from {{ ref('int_margin_rates__by_as_of_date') }}
 ),
@@ -39,6 +43,9 @@ valued as (
         features.rfm_segment,
         greatest(features.spend_amount_365_days * margin_rates.margin_rate, 0)
             as yearly_margin_amount,
+        return_times.order_365_days_probability,
+        return_times.median_days_to_next_order,
+        return_times.expected_days_to_next_order,
         named_reasons.reason_1,
         named_reasons.reason_2,
         named_reasons.reason_3
@@ -47,6 +54,7 @@ valued as (
         on predictions.customer_id = features.customer_id
         and predictions.as_of_date = features.as_of_date
     inner join margin_rates on predictions.as_of_date = margin_rates.as_of_date
+    left join return_times on predictions.customer_id = return_times.customer_id
     left join named_reasons on predictions.customer_id = named_reasons.customer_id
 ),
 
@@ -75,11 +83,9 @@ churn as (
             when churn_probability >= 0.2 then 'low'
             else 'very low'
         end as risk_band,
-        -- Orders at a steady rate: no order within the horizon has the probability predicted.
-        case
-            when churn_probability < 1
-                then least(horizon_days / nullif(-ln(greatest(churn_probability, 1e-9)), 0), 3650)
-        end as expected_days_to_next_order,
+        order_365_days_probability,
+        median_days_to_next_order,
+        expected_days_to_next_order,
         cast(recency_days as integer) as days_since_last_order,
         rfm_segment,
         reason_1,

@@ -1,3 +1,4 @@
+{% set horizons = [30, 90, 180, 365] %}
 with
 
 lifetime_value as (
@@ -18,7 +19,27 @@ two_part as (
 
 best_methods as (
     select * from {{ ref('ml_lifetime_value__best_methods') }}
-    where horizon_days = 90
+),
+
+-- One row a customer and date, and the method that won at each horizon.
+learned as (
+    select
+        two_part.customer_id,
+        two_part.as_of_date,
+        {% for days in horizons %}
+            max(case when two_part.horizon_days = {{ days }} then two_part.expected_spend_amount end)
+                as spend_{{ days }}_days_amount,
+            max(case
+                when
+                    two_part.horizon_days = {{ days }}
+                    and best_methods.forecast_method
+                    in ('two_part', 'mean_of_process_and_two_part')
+                    then best_methods.forecast_method
+            end) as method_{{ days }}_days{{ '' if loop.last else ',' }}
+        {% endfor %}
+    from two_part
+    left join best_methods on two_part.horizon_days = best_methods.horizon_days
+    group by two_part.customer_id, two_part.as_of_date
 ),
 
 -- Money of a stretch of days comes, on average, in its middle.
@@ -56,15 +77,12 @@ foretold as (
             as discounted_spend_amount,
         discounted.discounted_order_count * discounted.expected_order_amount
         * discounted.margin_share as discounted_margin_amount,
-        cast(two_part.expected_spend_90_days_amount as decimal(18, 4))
-            as two_part_spend_90_days_amount,
-        case
-            when two_part.customer_id is null then 'purchase_process'
-            when
-                best_methods.forecast_method in ('two_part', 'mean_of_process_and_two_part')
-                then best_methods.forecast_method
-            else 'purchase_process'
-        end as forecast_method,
+        {% for days in horizons %}
+            cast(learned.spend_{{ days }}_days_amount as decimal(18, 4))
+                as two_part_spend_{{ days }}_days_amount,
+            coalesce(learned.method_{{ days }}_days, 'purchase_process')
+                as forecast_method_{{ days }}_days,
+        {% endfor %}
         {{ quantile_score(
             'discounted.expected_spend_365_days_amount',
             partition_by='discounted.as_of_date',
@@ -72,10 +90,9 @@ foretold as (
             groups=10
         ) }} as expected_value_decile
     from discounted
-    left join two_part
-        on discounted.customer_id = two_part.customer_id
-        and discounted.as_of_date = two_part.as_of_date
-    left join best_methods on 1 = 1
+    left join learned
+        on discounted.customer_id = learned.customer_id
+        and discounted.as_of_date = learned.as_of_date
 ),
 
 ranked as (
@@ -157,17 +174,20 @@ with_forecast as (
         cast(foretold.discounted_margin_amount as decimal(18, 4))
             as discounted_margin_365_days_amount,
         cast(foretold.expected_value_decile as integer) as expected_value_decile,
-        foretold.two_part_spend_90_days_amount,
-        foretold.forecast_method,
-        cast(case foretold.forecast_method
-            when 'two_part' then foretold.two_part_spend_90_days_amount
-            when
-                'mean_of_process_and_two_part'
-                then (
-                    foretold.expected_spend_90_days_amount + foretold.two_part_spend_90_days_amount
-                ) / 2
-            else foretold.expected_spend_90_days_amount
-        end as decimal(18, 4)) as best_spend_90_days_amount,
+        {% for days in horizons %}
+            foretold.two_part_spend_{{ days }}_days_amount,
+            foretold.forecast_method_{{ days }}_days,
+            cast(case foretold.forecast_method_{{ days }}_days
+                when 'two_part' then foretold.two_part_spend_{{ days }}_days_amount
+                when
+                    'mean_of_process_and_two_part'
+                    then (
+                        foretold.expected_spend_{{ days }}_days_amount
+                        + foretold.two_part_spend_{{ days }}_days_amount
+                    ) / 2
+                else foretold.expected_spend_{{ days }}_days_amount
+            end as decimal(18, 4)) as best_spend_{{ days }}_days_amount,
+        {% endfor %}
         foretold.model_family,
         foretold.model_version,
         foretold.predicted_at

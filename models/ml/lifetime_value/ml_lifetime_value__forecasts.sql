@@ -34,13 +34,12 @@ joined as (
             ('spend_upper_amount', 'spend_?_days_upper_amount'),
         ] %}
             cast(case outcomes.horizon_days
-                when 90 then predictions.{{ column | replace('?', '90') }}
-                else predictions.{{ column | replace('?', '180') }}
+                {% for days in [30, 90, 180, 365] %}
+                    when {{ days }} then predictions.{{ column | replace('?', days) }}
+                {% endfor %}
             end as double) as {{ name }},
         {% endfor %}
-        case
-            when outcomes.horizon_days = 90 then two_part.expected_spend_90_days_amount
-        end as two_part_spend_amount
+        two_part.expected_spend_amount as two_part_spend_amount
     from outcomes
     inner join histories
         on outcomes.customer_id = histories.customer_id
@@ -51,6 +50,7 @@ joined as (
     left join two_part
         on outcomes.customer_id = two_part.customer_id
         and outcomes.as_of_date = two_part.as_of_date
+        and outcomes.horizon_days = two_part.horizon_days
 ),
 
 forecasts as (

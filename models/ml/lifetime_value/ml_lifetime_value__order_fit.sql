@@ -1,6 +1,7 @@
 select
     customer_id,
     as_of_date,
+    horizon,
     log_purchase_day_count,
     log_days_since_last_order,
     log_age_days,
@@ -8,7 +9,7 @@ select
     order_count_90_days,
     order_count_365_days,
     alive_probability,
-    order_90_days_probability,
+    order_probability,
     log_expected_order_count,
     has_ordered
 from {{ ref('ml_lifetime_value__two_part_training_set') }}

@@ -1,6 +1,7 @@
 select
     customer_id,
     as_of_date,
+    horizon,
     log_purchase_day_count,
     log_days_since_last_order,
     log_age_days,

@@ -13,9 +13,10 @@ orders as (
 ),
 
 horizons as (
-    select 90 as horizon_days
-    union all
-    select 180 as horizon_days
+    {% for days in [30, 90, 180, 365] %}
+        select {{ days }} as horizon_days
+        {% if not loop.last %}union all{% endif %}
+    {% endfor %}
 ),
 
 -- Only windows that are over: what is not known yet is not an outcome.

@@ -13,6 +13,12 @@ spend_versions as (
     select * from {{ ref('ml_lifetime_value__spend_fit') }}
 ),
 
+-- Where a row's parameters come from.
+fits as (
+    select * from {{ ml_part(ref('ml_lifetime_value__fit'), 'fits') }}
+    where is_chosen and cohort is null
+),
+
 orders_foretold as (
     select *
     from {{ ml_predict(ref('ml_lifetime_value__fit'), ref('ml_lifetime_value__training_set')) }}
@@ -58,6 +64,8 @@ joined as (
             ) * coalesce(spend_foretold.predicted_order_value_variance, 0)
                 as spend_{{ days }}_variance,
         {% endfor %}
+        fits.r + orders_foretold.repeat_purchase_count as purchase_rate_shape,
+        fits.alpha + orders_foretold.age_days as purchase_rate_scale_days,
         versions.model_version,
         spend_versions.model_version as spend_model_version
     from orders_foretold
@@ -65,6 +73,7 @@ joined as (
         on orders_foretold.customer_id = spend_foretold.customer_id
         and orders_foretold.as_of_date = spend_foretold.as_of_date
     left join margin_rates on orders_foretold.as_of_date = margin_rates.as_of_date
+    left join fits on orders_foretold.fit_as_of_date = fits.as_of_date
     inner join versions on versions.is_champion and versions.status <> 'insufficient_data'
     inner join spend_versions on spend_versions.is_champion
 ),
@@ -77,6 +86,8 @@ predictions as (
         fit_family as model_family,
         fit_as_of_date as fitted_as_of_date,
         predicted_alive_probability as alive_probability,
+        purchase_rate_shape,
+        purchase_rate_scale_days,
         {% for days in horizons %}
             {% set orders = 'predicted_purchases_' ~ days %}
             {{ orders }} as expected_order_count_{{ days }}_days,

@@ -20,18 +20,21 @@ versions as (
 
 -- Duan's smearing: the mean of a logarithm's errors, back in money.
 smearing as (
-    select avg(exp(log_spend - predicted_log_spend)) as factor
+    select
+        horizon_days,
+        avg(exp(log_spend - predicted_log_spend)) as factor
     from spend_foretold
     where data_part = 'train' and has_ordered = 1
+    group by horizon_days
 ),
 
 predictions as (
     select
         orders_foretold.customer_id,
         orders_foretold.as_of_date,
+        orders_foretold.horizon_days,
         orders_foretold.data_part,
-        {{ first_of_list('orders_foretold.predicted_has_ordered_probs') }}.prob
-            as order_90_days_probability,
+        {{ first_of_list('orders_foretold.predicted_has_ordered_probs') }}.prob as order_probability,
         exp(spend_foretold.predicted_log_spend) * smearing.factor as spend_if_ordered_amount,
         versions.model_version,
         {{ build_timestamp() }} as predicted_at
@@ -39,7 +42,8 @@ predictions as (
     inner join spend_foretold
         on orders_foretold.customer_id = spend_foretold.customer_id
         and orders_foretold.as_of_date = spend_foretold.as_of_date
-    cross join smearing
+        and orders_foretold.horizon_days = spend_foretold.horizon_days
+    inner join smearing on orders_foretold.horizon_days = smearing.horizon_days
     inner join versions on versions.is_champion
     -- Rows it has learned from, and those whose outcome was not over before it did, say nothing.
     where orders_foretold.data_part in ('test', 'open')
@@ -49,10 +53,11 @@ with_spend as (
     select
         customer_id,
         as_of_date,
+        horizon_days,
         data_part,
-        order_90_days_probability,
+        order_probability,
         spend_if_ordered_amount,
-        order_90_days_probability * spend_if_ordered_amount as expected_spend_90_days_amount,
+        order_probability * spend_if_ordered_amount as expected_spend_amount,
         model_version,
         predicted_at
     from predictions
