@@ -14,7 +14,7 @@ return_times as (
 ),
 
 margin_rates as (
-    select * from {{ ref('int_margin_rates__by_as_of_date') }}
+    select * from {{ ref('int_margin_rates__by_customer') }}
 ),
 
 reasons as (
@@ -41,7 +41,7 @@ valued as (
         predictions.predicted_at,
         features.recency_days,
         features.rfm_segment,
-        greatest(features.spend_amount_365_days * margin_rates.margin_rate, 0)
+        greatest(features.spend_amount_365_days * coalesce(margin_rates.margin_rate, 1), 0)
             as yearly_margin_amount,
         return_times.order_365_days_probability,
         return_times.median_days_to_next_order,
@@ -53,7 +53,9 @@ valued as (
     inner join features
         on predictions.customer_id = features.customer_id
         and predictions.as_of_date = features.as_of_date
-    inner join margin_rates on predictions.as_of_date = margin_rates.as_of_date
+    left join margin_rates
+        on predictions.customer_id = margin_rates.customer_id
+        and predictions.as_of_date = margin_rates.as_of_date
     left join return_times on predictions.customer_id = return_times.customer_id
     left join named_reasons on predictions.customer_id = named_reasons.customer_id
 ),

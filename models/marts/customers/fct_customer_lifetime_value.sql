@@ -24,19 +24,20 @@ best_methods as (
 -- One row a customer and date, and the method that won at each horizon.
 learned as (
     select
-        two_part.customer_id,
-        two_part.as_of_date,
         {% for days in horizons %}
-            max(case when two_part.horizon_days = {{ days }} then two_part.expected_spend_amount end)
-                as spend_{{ days }}_days_amount,
+            max(case
+                when two_part.horizon_days = {{ days }} then two_part.expected_spend_amount
+            end) as spend_{{ days }}_days_amount,
             max(case
                 when
                     two_part.horizon_days = {{ days }}
                     and best_methods.forecast_method
                     in ('two_part', 'mean_of_process_and_two_part')
                     then best_methods.forecast_method
-            end) as method_{{ days }}_days{{ '' if loop.last else ',' }}
+            end) as method_{{ days }}_days,
         {% endfor %}
+        two_part.customer_id,
+        two_part.as_of_date
     from two_part
     left join best_methods on two_part.horizon_days = best_methods.horizon_days
     group by two_part.customer_id, two_part.as_of_date

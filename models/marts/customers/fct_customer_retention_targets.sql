@@ -14,7 +14,7 @@ features as (
 ),
 
 margin_rates as (
-    select * from {{ ref('int_margin_rates__by_as_of_date') }}
+    select * from {{ ref('int_margin_rates__by_customer') }}
 ),
 
 joined as (
@@ -29,7 +29,7 @@ joined as (
         uplifts.uplift_champion,
         uplifts.has_gain,
         -- What one more order leaves.
-        greatest(features.average_order_amount * margin_rates.margin_rate, 0)
+        greatest(features.average_order_amount * coalesce(margin_rates.margin_rate, 1), 0)
             as order_margin_amount,
         uplifts.model_version,
         uplifts.predicted_at
@@ -37,7 +37,9 @@ joined as (
     inner join features
         on uplifts.customer_id = features.customer_id
         and uplifts.as_of_date = features.as_of_date
-    inner join margin_rates on uplifts.as_of_date = margin_rates.as_of_date
+    left join margin_rates
+        on uplifts.customer_id = margin_rates.customer_id
+        and uplifts.as_of_date = margin_rates.as_of_date
     left join churn on uplifts.customer_id = churn.customer_id
 ),
 

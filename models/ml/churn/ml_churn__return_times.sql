@@ -17,15 +17,15 @@ known as (
         churn.customer_id,
         churn.as_of_date,
         churn.horizon_days,
-        least(greatest(churn.churn_probability, 1e-9), 1 - 1e-9) as churn_probability,
         purchases.purchase_rate_shape as shape,
         purchases.purchase_rate_scale_days as scale,
         {% for days in knots %}
             -ln(greatest(
                 1 - (1 - purchases.no_order_{{ days }}_days_probability)
                 / nullif(purchases.alive_probability, 0), 1e-12
-            )) as hazard_{{ days }}{{ '' if loop.last else ',' }}
+            )) as hazard_{{ days }},
         {% endfor %}
+        least(greatest(churn.churn_probability, 1e-9), 1 - 1e-9) as churn_probability
     from churn
     left join purchases
         on churn.customer_id = purchases.customer_id
@@ -39,15 +39,15 @@ filled as (
         as_of_date,
         horizon_days,
         churn_probability,
+        {% for days in knots %}
+            hazard_{{ days }} as known_hazard_{{ days }},
+        {% endfor %}
         hazard_30 > 0 and shape is not null as has_process,
         case when hazard_30 > 0 and shape is not null then shape else 1.0e6 end as shape,
         case
             when hazard_30 > 0 and shape is not null then scale
             else 1.0e6 * horizon_days / -ln(churn_probability)
-        end as scale,
-        {% for days in knots %}
-            hazard_{{ days }} as known_hazard_{{ days }}{{ '' if loop.last else ',' }}
-        {% endfor %}
+        end as scale
     from known
 ),
 
@@ -57,15 +57,15 @@ hazards as (
         as_of_date,
         horizon_days,
         churn_probability,
-        shape,
-        scale,
         {% for days in knots %}
             shape * ln(1 + {{ days }} / scale) as plain_{{ days }},
             case
                 when has_process then known_hazard_{{ days }}
                 else shape * ln(1 + {{ days }} / scale)
-            end as hazard_{{ days }}{{ '' if loop.last else ',' }}
+            end as hazard_{{ days }},
         {% endfor %}
+        shape,
+        scale
     from filled
 ),
 
@@ -110,7 +110,9 @@ at_horizon as (
 levelled as (
     select
         stretches.*,
-        least((1 - churn_probability) / (1 - exp(-at_horizon.hazard_at_horizon)), 1) as share,
+        least(
+            (1 - churn_probability) / (1 - exp(-at_horizon.hazard_at_horizon)), 1
+        ) as present_share,
         case
             when 1 - churn_probability > 1 - exp(-at_horizon.hazard_at_horizon)
                 then -ln(churn_probability) / at_horizon.hazard_at_horizon
@@ -124,11 +126,13 @@ levelled as (
 powers as (
     select
         *,
-        shape * slope * speed as power,
+        shape * slope * speed as exponent,
         exp(-speed * hazard_from) as waiting_from,
         exp(-speed * hazard_until) as waiting_until,
         (scale + until_day) / (scale + from_day) as growth,
-        case when share > 0.5 then -ln(1 - 0.5 / share) / speed end as hazard_at_median
+        case
+            when present_share > 0.5 then -ln(1 - 0.5 / present_share) / speed
+        end as hazard_at_median
     from levelled
 ),
 
@@ -136,8 +140,8 @@ waited as (
     select
         *,
         waiting_from * (scale + from_day) * case
-            when abs(1 - power) < 1e-9 then ln(growth)
-            else (exp((1 - power) * ln(growth)) - 1) / (1 - power)
+            when abs(1 - exponent) < 1e-9 then ln(growth)
+            else (exp((1 - exponent) * ln(growth)) - 1) / (1 - exponent)
         end as days_waited,
         case
             when hazard_at_median > hazard_from and hazard_at_median <= hazard_until
@@ -152,7 +156,7 @@ return_times as (
     select
         customer_id,
         as_of_date,
-        round(max(share) * (1 - min(waiting_until)), 6) as order_365_days_probability,
+        round(max(present_share) * (1 - min(waiting_until)), 6) as order_365_days_probability,
         round(max(median_day), 2) as median_days_to_next_order,
         round(
             (sum(days_waited) - 365 * min(waiting_until)) / nullif(1 - min(waiting_until), 0), 2

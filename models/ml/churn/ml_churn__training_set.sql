@@ -17,7 +17,7 @@ orders as (
 ),
 
 margin_rates as (
-    select * from {{ ref('int_margin_rates__by_as_of_date') }}
+    select * from {{ ref('int_margin_rates__by_customer') }}
 ),
 
 now as (
@@ -87,13 +87,17 @@ labelled as (
         cutoffs.label_until,
         cutoffs.is_test,
         -- What an offer that works keeps; no feature.
-        greatest(coalesce(features.spend_amount_365_days * margin_rates.margin_rate, 0), 0)
+        greatest(
+            coalesce(features.spend_amount_365_days * coalesce(margin_rates.margin_rate, 1), 0), 0
+        )
             as yearly_margin_amount,
         buyers.customer_id is null as is_churned
     from features
     inner join cutoffs on features.as_of_date = cutoffs.as_of_date
     cross join season
-    left join margin_rates on features.as_of_date = margin_rates.as_of_date
+    left join margin_rates
+        on features.customer_id = margin_rates.customer_id
+        and features.as_of_date = margin_rates.as_of_date
     left join buyers
         on features.customer_id = buyers.customer_id
         and features.as_of_date = buyers.as_of_date

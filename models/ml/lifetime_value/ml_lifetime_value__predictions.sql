@@ -1,10 +1,6 @@
 {% set horizons = [30, 90, 180, 365] %}
 with
 
-values_known as (
-    select * from {{ ref('ftr_customers__lifetime_value') }}
-),
-
 versions as (
     select * from {{ ref('ml_lifetime_value__fit') }}
 ),
@@ -36,15 +32,8 @@ spend_foretold as (
     ) }}
 ),
 
--- What is left of a unit of gross revenue after returns and cost, of all customers of the date.
 margin_rates as (
-    select
-        as_of_date,
-        cast(sum(margin_amount) as double)
-        / nullif(cast(sum(gross_revenue_amount) as double), 0) as margin_rate
-    from values_known
-    where margin_amount is not null
-    group by as_of_date
+    select * from {{ ref('int_margin_rates__by_customer') }}
 ),
 
 joined as (
@@ -72,7 +61,9 @@ joined as (
     left join spend_foretold
         on orders_foretold.customer_id = spend_foretold.customer_id
         and orders_foretold.as_of_date = spend_foretold.as_of_date
-    left join margin_rates on orders_foretold.as_of_date = margin_rates.as_of_date
+    left join margin_rates
+        on orders_foretold.customer_id = margin_rates.customer_id
+        and orders_foretold.as_of_date = margin_rates.as_of_date
     left join fits on orders_foretold.fit_as_of_date = fits.as_of_date
     inner join versions on versions.is_champion and versions.status <> 'insufficient_data'
     inner join spend_versions on spend_versions.is_champion

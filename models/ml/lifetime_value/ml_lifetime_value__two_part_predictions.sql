@@ -34,7 +34,8 @@ predictions as (
         orders_foretold.as_of_date,
         orders_foretold.horizon_days,
         orders_foretold.data_part,
-        {{ first_of_list('orders_foretold.predicted_has_ordered_probs') }}.prob as order_probability,
+        {{ first_of_list('orders_foretold.predicted_has_ordered_probs') }}.prob
+            as order_probability,
         exp(spend_foretold.predicted_log_spend) * smearing.factor as spend_if_ordered_amount,
         versions.model_version,
         {{ build_timestamp() }} as predicted_at

@@ -150,13 +150,13 @@ def _isotonic(odds: Array, target: Array) -> Calibration:
     rows = np.diff(np.append(starts, len(odds)))
     hits = np.add.reduceat(target[order], starts)
     places = np.add.reduceat(odds[order], starts) / rows
-    # Equal log-odds can be two pools; the first stands for both.
-    apart = np.append(True, np.diff(places) >= 1e-9)
-    knots = places[apart]
     # As if each pool had seen one row of each kind more: never 0 or 1.
-    values = np.log((hits + 0.5) / (rows - hits + 0.5))[apart]
-    rising = np.maximum.accumulate(values)
-    return Calibration("isotonic", tuple(knots.tolist()), tuple(rising.tolist()))
+    values = np.log((hits + 0.5) / (rows - hits + 0.5))
+    # Small pools can fall back by that. They are passed over: the map rises everywhere, so that the
+    # ranking stays. Equal log-odds can be two pools; the first stands for both.
+    highest = np.maximum.accumulate(np.append(-np.inf, values))[:-1]
+    rising = (values > highest + 1e-6) & np.append(True, np.diff(places) >= 1e-9)
+    return Calibration("isotonic", tuple(places[rising].tolist()), tuple(values[rising].tolist()))
 
 
 def level_shift(odds: Array, target: Array) -> float:
