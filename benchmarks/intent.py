@@ -31,6 +31,7 @@ from martlet.simulate.interventions import (
     MOST_STEPS,
     Observed,
     Visits,
+    draw_moments,
     draw_visits,
     outcome_of,
 )
@@ -275,37 +276,22 @@ MARGIN, OFFER, CONTACT = 0.3, 2.5, 0.1
 def snapshots(con: Any, visits: Visits, seed: int, tried: bool) -> None:
     """Write moments of visits, and what became of them, into `moments`.
 
-    With `tried`, chance picks a moment of each visit and then steps in or not: of visits it stepped
-    into only that moment is kept.
+    With `tried`, chance picks a moment of each visit and then steps in or not.
     """
     import pyarrow as pa
 
-    count, rng = len(visits), np.random.default_rng(seed)
-    at = rng.integers(1, 9, count)
-    treats = (rng.random(count) < 0.5) & tried
-    seen: list[Observed] = []
-    bought, _ = outcome_of(visits, lambda now: treats & (at == now.step), seen)
-    parts = []
-    for now, after in zip(seen, [*seen[1:], None], strict=True):
-        rows = np.flatnonzero(now.is_open & (~treats | (at == now.step)))
-        goes_on = bought[rows] if after is None else after.is_open[rows] | bought[rows]
-        drawn = np.where(at[rows] == now.step, treats[rows].astype(float), np.nan)
-        columns = (now.cart, now.cart_step, now.seconds, now.gap, bought, visits.amount)
-        parts.append((rows, np.full(len(rows), now.step), *(x[rows] for x in columns), ~goes_on,
-                      drawn if tried else np.full(len(rows), np.nan)))  # fmt: skip
-    names = ("session", "event_count", "has_cart", "cart_step", "seconds_since_start",
-             "last_gap_seconds", "will_buy", "amount", "will_leave", "drawn")  # fmt: skip
-    joined = zip(names, (np.concatenate(x) for x in zip(*parts, strict=True)), strict=True)
-    con.register("given", pa.table(dict(joined)))
+    chance = 0.5 if tried else 0.0
+    con.register("given", pa.table(draw_moments(visits, seed, chance, chance)))
     con.execute(
-        f"""create or replace table moments as select session::varchar as session_id,
-        session::varchar as visitor_id, event_count as moment,
-        date '2026-01-01' + (session * 100 // {count})::int as as_of_date,
+        f"""create or replace table moments as select visit::varchar as session_id,
+        visit::varchar as visitor_id, event_count as moment,
+        date '2026-01-01' + (visit * 100 // {len(visits)})::int as as_of_date,
         event_count::double as event_count, has_cart, cart_step, seconds_since_start,
         last_gap_seconds, 0.0 as seconds_since_last_event, will_buy, will_leave,
         case when will_buy then amount end as order_amount,
-        case when not isnan(drawn) then drawn > 0 end as is_treated,
-        session >= 0.75 * {count} and (isnan(drawn) or drawn = 0) as is_evaluation from given"""
+        case when not isnan(treated) then treated > 0 end as is_treated,
+        nullif(propensity, 'nan'::double) as propensity,
+        visit >= 0.75 * {len(visits)} as is_evaluation from given"""
     )
 
 
@@ -349,6 +335,7 @@ def policy(seeds: int = 3, count: int = 40_000) -> None:
             "data_split_col": "is_evaluation", "moment_cols": ["moment"], "buy_rule": "has_cart",
             "leave_rule": "last_gap_seconds >= 60", "odds_ratio": 1.3, "margin_share": MARGIN,
             "offer_cost": OFFER, "contact_cost": CONTACT, "treated_col": "is_treated",
+            "propensity_col": "propensity",
         }  # fmt: skip
         spent = time.process_time()
         for model, tried in (("assumed", False), ("learned", True)):

@@ -229,7 +229,7 @@ def grow(warehouse: Path, copy: Path, orders: int) -> None:
             from intermediate.own_keys, range(
                 {orders} // (select count(distinct order_number) from intermediate.own_keys)
             ) as t(i)
-            order by key_number, ordered_at"""
+            order by key_number, moment"""
         )
         found = con.execute("select count(*) from intermediate.int_order_keys__hashed").fetchall()
     print(f"{found[0][0]:,} keys of orders")

@@ -1,4 +1,4 @@
-{# What the model looks at, in its order, and how a reason says it. #}
+{# What the model looks at, in its order (first what enters as a logarithm), and how a reason says it. #}
 {% macro order_risk_words() -%}
     {%- set keys = {
         'device': 'this device', 'address': 'this IP address', 'card': 'this card',
@@ -14,14 +14,14 @@
     } -%}
     {%- set others = {
         'total_amount': 'amount of the order',
-        'discount_share': 'discount',
         'minutes_since_sign_up': 'time since the sign-up',
+        'customer_hours_since_order': 'time since the last order of the customer',
+        'discount_share': 'discount',
         'is_without_sign_up': 'no sign-up before the order',
         'is_delivered_abroad': 'delivery to another country than the bill',
         'is_at_night': 'ordered at night',
         'is_new_device': 'a device new to the customer',
         'customer_amount_z_score': 'amount against what the customer used to spend',
-        'customer_hours_since_order': 'time since the last order of the customer',
     } -%}
     {%- set found = {} -%}
     {%- for kind, thing in keys.items() -%}

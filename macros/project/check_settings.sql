@@ -66,6 +66,7 @@
         'martlet_intervention_cost': ['number', 0, 1000000],
         'martlet_intervention_offer_cost': ['number', 0, 1000000],
         'martlet_intervention_odds_ratio': ['number', 1, 100],
+        'martlet_intervention_experiments': ['names'],
         'martlet_chargeback_days': ['whole_number', 0, 365],
         'martlet_chargeback_fee_amount': ['number', 0, 1000000],
         'martlet_review_cost_amount': ['number', 0, 1000000],
@@ -88,6 +89,7 @@
     {% elif kind == 'whole_number' %}{% do _check_whole_number(name, first, second) %}
     {% elif kind == 'number' %}{% do _check_number(name, first, second) %}
     {% elif kind == 'date' %}{% do _check_date(name) %}
+    {% elif kind == 'names' %}{% do _check_names(name) %}
     {% elif kind == 'currency' %}{% do _check_currency(name) %}
     {% elif kind == 'time_zone' %}{% do _check_time_zone(name) %}
     {% endif %}
@@ -126,6 +128,14 @@
         {% if parsed is none or not modules.re.match('^[0-9]{4}-[0-9]{2}-[0-9]{2}$', value) %}
             {% do _setting_error(name, "is '" ~ value ~ "'", "It must be a date such as '2026-06-30', or empty.") %}
         {% endif %}
+    {% endif %}
+{% endmacro %}
+
+{% macro _check_names(name) %}
+    {% set value = var(name) %}
+    {% if value is string or value is mapping or value is not iterable
+        or value | reject('string') | list or "'" in value | join %}
+        {% do _setting_error(name, 'is ' ~ value, 'It must be a list of names without quotes, or [].') %}
     {% endif %}
 {% endmacro %}
 

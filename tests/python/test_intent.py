@@ -17,9 +17,16 @@ from martlet.estimators import find_estimator
 from martlet.estimators.base import Training
 from martlet.intent.response import learn_response
 from martlet.intent.sides import Columns, choosing_rows
+from martlet.intent.trial import Drawn, trial_rows
 from martlet.intent.waiting import Economics, first_stops, learn_states, next_rows, waiting_values
 from martlet.options import parse_options
-from martlet.simulate.interventions import HESITANT, Observed, draw_visits, outcome_of
+from martlet.simulate.interventions import (
+    HESITANT,
+    Observed,
+    draw_moments,
+    draw_visits,
+    outcome_of,
+)
 from martlet.split import HASH, SPLIT
 from ml_support import connect, fit, rows
 from support import query, run_dbt
@@ -112,47 +119,21 @@ def test_no_feature_holds_the_answer(shop: Path) -> None:
     assert max(honest.values()) < 0.8, honest
 
 
-def visits(count: int, treat: bool) -> duckdb.DuckDBPyConnection:
+def visits(count: int, with_cart: float = 0.0, without: float = 0.0) -> Any:
     """Simulated visits in columns the model type takes; chance steps in at one moment of each."""
     import pyarrow as pa
 
-    drawn, rng = draw_visits(count, 7), np.random.default_rng(8)
-    at, treats = rng.integers(1, 6, count), (rng.random(count) < 0.5) & treat
-    seen: list[Observed] = []
-    bought, _ = outcome_of(drawn, lambda now: treats & (at == now.step), seen)
-    parts = []
-    for now, after in zip(seen, [*seen[1:], None], strict=True):
-        kept = np.flatnonzero(now.is_open & (~treats | (at == now.step)))
-        goes_on = bought[kept] if after is None else after.is_open[kept] | bought[kept]
-        mark = np.where(at[kept] == now.step, treats[kept].astype(float), np.nan)
-        columns = (now.cart, now.cart_step, now.seconds, bought)
-        here = [column[kept] for column in columns]
-        parts.append(
-            (kept, np.full(len(kept), now.step), *here, ~goes_on, mark, drawn.amount[kept])
-        )
-    names = (
-        "visit",
-        "event_count",
-        "cart",
-        "cart_step",
-        "clock",
-        "will_buy",
-        "will_leave",
-        "mark",
-        "amount",
-    )
-    given = pa.table(dict(zip(names, map(np.concatenate, zip(*parts, strict=True)), strict=True)))
     con = connect()
-    con.register("given", given)
+    con.register("given", pa.table(draw_moments(draw_visits(count, 7), 8, with_cart, without, 5)))
     con.execute(
         f"""create table visits as select visit::varchar as session_id,
         (visit // 2)::varchar as visitor_id, event_count as moment,
-        date '2026-01-01' + (visit * 50 // {count})::int as as_of_date, event_count, cart,
-        cart_step, clock as seconds_since_start, 0.0 as seconds_since_last_event, will_buy,
-        will_leave,
-        case when will_buy then amount end as order_amount,
-        case when {treat} and not isnan(mark) then mark > 0 end as is_treated,
-        visit >= 0.75 * {count} and (isnan(mark) or mark = 0) as is_evaluation from given"""
+        date '2026-01-01' + (visit * 50 // {count})::int as as_of_date, event_count,
+        has_cart as cart, cart_step, seconds_since_start, 0.0 as seconds_since_last_event, will_buy,
+        will_leave, case when will_buy then amount end as order_amount,
+        case when not isnan(treated) then treated > 0 end as is_treated,
+        nullif(propensity, 'nan'::double) as propensity,
+        visit >= 0.75 * {count} as is_evaluation from given"""
     )
     return con
 
@@ -162,11 +143,13 @@ CONFIG = {
     "data_split_col": "is_evaluation", "moment_cols": ["moment"], "buy_rule": "cart",
     "leave_rule": "cart_step > 2", "offer_cost": 2.5,
 }  # fmt: skip
+#: What a trial adds to it.
+TRIAL = {"treated_col": "is_treated", "propensity_col": "propensity"}
 
 
 def test_a_fit_scores_in_sql_as_in_python_and_decides(tmp_path: Path) -> None:
-    con = visits(6000, treat=True)
-    fit(con, "intent", "select * from visits", treated_col="is_treated", **CONFIG)
+    con = visits(6000, 0.5, 0.5)
+    fit(con, "intent", "select * from visits", **TRIAL, **CONFIG)
     (row,) = rows(con, "select * from intent")
     assert row["status"] == "trained"
     assert row["scoring_difference"] < 1e-9
@@ -195,8 +178,9 @@ def test_a_fit_scores_in_sql_as_in_python_and_decides(tmp_path: Path) -> None:
 
 
 def test_the_champion_beats_the_one_rule_on_later_visits() -> None:
-    con = visits(4000, treat=False)
-    fit(con, "intent", "select * from visits", **CONFIG)
+    con = visits(4000)
+    columns = "* exclude (is_treated, propensity)"
+    fit(con, "intent", f"select {columns} from visits", **CONFIG)
     found = {
         (item["candidate"], item["is_champion"]): item["log_loss"]
         for item in rows(
@@ -210,20 +194,20 @@ def test_the_champion_beats_the_one_rule_on_later_visits() -> None:
 
 
 def test_a_random_split_is_refused() -> None:
-    con = visits(200, treat=False)
+    con = visits(200)
     with pytest.raises(MartletError, match="data_split_method"):
         fit(con, "intent", "select * from visits", **CONFIG | {"data_split_method": "random"})
 
 
 def test_too_few_visits_give_an_empty_model() -> None:
-    con = visits(100, treat=False)
+    con = visits(100)
     outcome = fit(con, "intent", "select * from visits", **CONFIG)
     assert outcome.status == "insufficient_data"
     assert rows(con, "select * from intent_predict('visits')") == []
 
 
 def test_the_rows_that_choose_share_no_visitor_with_those_that_teach() -> None:
-    con = visits(2000, treat=False)
+    con = visits(2000)
     con.execute(
         f"""create table t as select *, hash(session_id, moment) as {HASH},
         'train' as {SPLIT} from visits"""
@@ -292,6 +276,71 @@ def test_a_planted_response_is_found_and_none_is_not_made_up() -> None:
     assert found.weights[2:] == pytest.approx((0.0, 0.0), abs=0.08)
     nothing = learn_response(1.3, *(item[:0] for item in args))
     assert nothing.weights == (0.0, pytest.approx(np.log(1.3)), 0.0, 0.0)
+
+
+def test_a_trial_with_unequal_chances_says_what_was_planted_and_spoils_nothing() -> None:
+    """With a cart seven in ten are stepped into, without two in ten."""
+    count = 24_000
+    con = visits(count, 0.7, 0.2)
+    fit(con, "weighed", "select * from visits", **TRIAL, **CONFIG)
+    drawn = draw_visits(count, 99)
+    seen: list[Observed] = []
+    outcome_of(drawn, lambda now: np.zeros(count, dtype=bool), seen)
+    # What stepping in at the same drawn moments really changes, by the same luck with and without.
+    at = np.random.default_rng(8).integers(1, 6, count)
+    never, _ = outcome_of(drawn, lambda now: np.zeros(count, dtype=bool))
+    always, _ = outcome_of(drawn, lambda now: at == now.step)
+    with_cart = np.zeros(count, dtype=bool)
+    reached = np.zeros(count, dtype=bool)
+    for now in seen:
+        here = now.is_open & (at == now.step)
+        reached |= here
+        with_cart |= here & now.cart
+    found = {
+        (row["role"], row["moments"]): row
+        for row in rows(con, "from weighed__trial where role = 'test'")
+    }
+    for group, within in (("rule holds", with_cart), ("rule does not hold", reached & ~with_cart)):
+        truth = float(always[within].mean() - never[within].mean())
+        row = found["test", group]
+        assert row["conversion_effect_lower"] <= truth <= row["conversion_effect_upper"], group
+        assert row["expected_conversion_effect"] == pytest.approx(truth, abs=0.06)
+    held = found["test", "rule holds"]
+    assert held["conversion_effect_lower"] > 0 > found["test", "rule does not hold"]["value_amount"]
+    # Many carts were stepped into; the probabilities are still those of visits left alone.
+    untouched = visits(count)
+    untouched.execute("create table others as select * from visits where is_evaluation")
+    truth = untouched.execute("select avg(will_buy::int) from others where cart").fetchall()[0][0]
+    con.register("others", untouched.sql("from others").to_arrow_table())
+    said = con.execute(
+        "select avg(buy_probability) from weighed_predict('others') where cart"
+    ).fetchall()[0][0]
+    assert said == pytest.approx(truth, abs=0.03)
+
+
+def test_a_wrong_model_does_not_mislead_a_trial() -> None:
+    rng = np.random.default_rng(11)
+    count = 20_000
+    state = rng.random(count) < 0.4
+    chance = np.where(state, 0.8, 0.2)
+    treated = (rng.random(count) < chance).astype(float)
+    base = np.where(state, 0.5, 0.1)
+    bought = (rng.random(count) < base + 0.1 * treated).astype(float)
+    weight = 1 / np.where(treated > 0, chance, 1 - chance)
+    wrong = np.full(count, 0.9)
+    money = Economics(margin_share=0.3, contact_cost=0.1, offer_cost=5.0)
+    drawn = Drawn(
+        treated, bought, weight, 100 * bought, wrong, wrong, np.full(count, 10.0), np.arange(count)
+    )
+    (found,) = trial_rows("test", drawn, {"all": np.ones(count, dtype=bool)}, money)
+    _, _, _, _, effect, low, high, said, _, least, most, _ = found
+    assert low <= 0.1 <= high
+    assert high - low < 0.1
+    assert said == 0
+    # 0.1 x 30 of margin more, less an offer to 0.36 of them, less the contact.
+    assert least <= 0.1 * 30 - 0.36 * 5 - 0.1 <= most
+    naive = bought[treated > 0].mean() - bought[treated == 0].mean()
+    assert abs(naive - 0.1) > 0.1 > abs(effect - 0.1)
 
 
 def test_the_simulator_answers_as_planted() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import numpy as np
@@ -118,6 +119,27 @@ def test_logistic_regression_equals_scikit_learn(con, name, table):
     assert [entry["label"] for entry in found[0]["s"]] == classes[::-1]
     close([[entry["prob"] for entry in row["s"]][::-1] for row in found], wanted)
     assert [row["p"] for row in found] == list(model.predict(matrix))
+
+
+def test_coefficients_score_a_row_by_themselves(con):
+    table = "select id, x, n, case when id % 2 = 0 then '{predict}' else 'b' end as kind, two "
+    table += "from training where x is not null and n is not null"
+    fit(con, "plain", table, model_type="logistic_reg", input_label_cols=["two"],
+        entity_cols=["id"])  # fmt: skip
+    (found,) = rows(con, "from plain_coefficients()")
+    columns = json.loads(found["columns"])
+    assert columns[:2] == ["n", "x"] or columns[:2] == ["x", "n"]
+    assert ["kind", "{predict}"] in columns
+    con.execute(f"create or replace table asked as {table} limit 50")
+    for row in rows(con, "from plain_predict('asked')"):
+        values = [
+            row[name] if isinstance(name, str) else float(row[name[0]] == name[1])
+            for name in columns
+        ]
+        terms = zip(values, found["slopes"], found["centres"], strict=True)
+        odds = found["intercept"] + sum(value * slope - centre for value, slope, centre in terms)
+        share = {entry["label"]: entry["prob"] for entry in row["predicted_two_probs"]}["yes"]
+        assert 1 / (1 + np.exp(-odds)) == pytest.approx(share, rel=1e-9)
 
 
 @pytest.mark.parametrize("table", ["training", "hostile"])

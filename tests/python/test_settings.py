@@ -30,6 +30,10 @@ WRONG = [
     ({"martlet_as_of_date": "2026-02-30"}, "martlet_as_of_date is '2026-02-30'. It must be a date"),
     ({"martlet_as_of_date": "30.06.2026"}, "martlet_as_of_date is '30.06.2026'. It must be a date"),
     ({"martlet_currency": "euro"}, "martlet_currency is 'euro'. It must be an ISO 4217 code"),
+    (
+        {"martlet_intervention_experiments": "voucher"},
+        "martlet_intervention_experiments is voucher. It must be a list of names",
+    ),
     ({"martlet_time_zone": "Berlin"}, "martlet_time_zone is 'Berlin'. It must be an IANA name"),
 ]
 

@@ -1,18 +1,25 @@
 with
 
 order_keys as (
-    select * from {{ ref('int_order_keys__linked') }}
+    select
+        *,
+        case key_kind
+            {%- for kind in order_risk_keys() %}
+            when '{{ kind }}' then {{ loop.index }}
+            {%- endfor %}
+        end as kind_number
+    from {{ ref('int_order_keys__linked') }}
     where key_value is not null
 ),
 
 hashed as (
     select
-        {{ order_risk_key_number('key_kind', 'key_value') }} as key_number,
+        {{ order_risk_key_number('kind_number', 'key_value') }} as key_number,
         {{ hex_number('left(' ~ hash_text('order_id') ~ ', 15)') }} as order_number,
-        ordered_at,
+        {{ epoch_microseconds('ordered_at') }} as moment,
         {{ hex_number('left(' ~ hash_text('person_id') ~ ', 15)') }} as person_number,
         cast(total_amount as double) as total_amount,
-        charged_back_at
+        {{ epoch_microseconds('charged_back_at') }} as chargeback_moment
     from order_keys
 )
 
@@ -20,9 +27,9 @@ hashed as (
 select
     key_number,
     order_number,
-    ordered_at,
+    moment,
     person_number,
     total_amount,
-    charged_back_at
+    chargeback_moment
 from hashed
-order by key_number, ordered_at
+order by key_number, moment

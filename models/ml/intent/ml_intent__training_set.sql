@@ -1,3 +1,5 @@
+{%- set experiments = var('martlet_intervention_experiments') %}
+
 with
 
 features as (
@@ -11,6 +13,43 @@ outcomes as (
 as_of_dates as (
     select * from {{ ref('int_as_of_dates__spine') }}
     where is_current
+),
+
+-- Sessions of the shop's own trial, where chance decided with a recorded probability.
+trials as (
+    select
+        session_id,
+        exposed_at,
+        propensity,
+        variant <> 'control' as is_treated,
+        row_number() over (partition by session_id order by exposed_at, exposure_id) as trial_number
+    from {{ ref('int_exposures__placed') }}
+    where
+        is_propensity_known
+        and propensity > 0
+        and propensity <= 1
+        {%- if experiments %}
+        and experiment_id in ('{{ experiments | join("', '") }}')
+        {%- else %}
+        and false
+        {%- endif %}
+),
+
+-- The last moment before it was shown: what was known then.
+drawn as (
+    select
+        trials.session_id,
+        features.moment_kind,
+        features.moment_number,
+        row_number() over (
+            partition by trials.session_id
+            order by features.moment_at desc, features.event_count desc, features.moment_kind
+        ) as recency
+    from trials
+    inner join features
+        on trials.session_id = features.session_id
+        and trials.exposed_at >= features.moment_at
+    where trials.trial_number = 1
 ),
 
 asked as (
@@ -103,14 +142,24 @@ training_set as (
         outcomes.has_bought as will_buy,
         features.event_count = outcomes.session_event_count as will_leave,
         outcomes.order_amount,
+        case when drawn.session_id is not null then trials.is_treated end as is_treated,
+        trials.propensity,
         kept_sides.side = 1 as is_evaluation
     from features
     inner join outcomes on features.session_id = outcomes.session_id
     inner join kept_sides on features.visitor_id = kept_sides.visitor_id
+    left join trials on features.session_id = trials.session_id and trials.trial_number = 1
+    left join drawn
+        on features.session_id = drawn.session_id
+        and features.moment_kind = drawn.moment_kind
+        and features.moment_number = drawn.moment_number
+        and drawn.recency = 1
     cross join judging
     cross join as_of_dates
     where
         features.as_of_date < as_of_dates.as_of_date
+        -- Where the shop stepped in, the other moments no longer tell what happens by itself.
+        and (drawn.session_id is not null or not coalesce(trials.is_treated, false))
         and (kept_sides.side = 1) = (outcomes.session_date >= judging.judges_from)
 )
 

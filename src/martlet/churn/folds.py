@@ -114,7 +114,7 @@ class Fold:
         whole = self.training
         rows = _Rows(
             whole.con, whole.table, options, features, encoding, whole.label,
-            {"train": len(wanted)}, whole.seed,
+            {"train": len(wanted)}, whole.seed, is_part=True,
             matrices={"train": learned}, labels={"train": wanted},
         )  # fmt: skip
         fitted = estimator.fit(rows)

@@ -220,6 +220,8 @@ class Training:
         For everything random.
     previous
         The champion of the same type, if there is one.
+    is_part
+        Whether the fit is a part of another one: nobody reads how it went from round to round.
     """
 
     con: duckdb.DuckDBPyConnection
@@ -231,6 +233,7 @@ class Training:
     rows: Mapping[str, int]
     seed: int
     previous: Previous | None = None
+    is_part: bool = False
 
     @property
     def evaluation(self) -> str:

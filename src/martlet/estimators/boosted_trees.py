@@ -207,7 +207,12 @@ class BoostedTreeClassifier(_Boosted):
                 for one in model.staged_predict_proba(points)
             ]
 
-        losses, other = course(matrix, target, weight), []
+        # Without early stopping the course decides nothing.
+        if training.is_part and not options["early_stop"]:
+            losses = [float("nan")] * len(model._predictors)
+        else:
+            losses = course(matrix, target, weight)
+        other: list[float] = []
         if training.rows.get("eval"):
             wanted = training.targets("eval").astype(int)
             weights = self.weights(training, "eval", wanted)

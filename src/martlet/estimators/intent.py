@@ -35,7 +35,15 @@ from martlet.intent.candidates import (
     simplest,
 )
 from martlet.intent.response import Response, learn_response
-from martlet.intent.sides import Columns, choosing_rows, for_label, ordinary_rows
+from martlet.intent.sides import (
+    Columns,
+    choosing_rows,
+    for_label,
+    ordinary_rows,
+    row_weight,
+    untouched,
+)
+from martlet.intent.trial import TRIAL, Drawn, trial_rows
 from martlet.intent.waiting import (
     STEPS,
     Economics,
@@ -103,6 +111,7 @@ class _Chosen:
     states: States
     waiting: Vector
     response: Response
+    trial: list[tuple[Any, ...]]
 
 
 class PurchaseIntent(Estimator):
@@ -115,7 +124,8 @@ class PurchaseIntent(Estimator):
         ``group_col`` (the visitor) and ``moment_cols`` say which moment of whose visit a row is;
         ``idle_col``, ``count_col`` and ``clock_col`` are features that tell pauses, events and
         seconds so far. ``treated_col`` is true or false at moments where chance decided whether
-        the shop steps in, NULL elsewhere. ``buy_rule`` and ``leave_rule`` are the baselines.
+        the shop steps in, NULL elsewhere; ``propensity_col`` the probability of what was done, at
+        all moments of such a visit. ``buy_rule`` and ``leave_rule`` are the baselines.
         ``max_iterations``, ``learn_rate`` and ``max_tree_depth`` are of the trees. The rest says
         what stepping in costs and does: see `martlet.intent.waiting.Economics`.
     """
@@ -139,6 +149,7 @@ class PurchaseIntent(Estimator):
         Option("count_col", "event_count", "text"),
         Option("clock_col", "seconds_since_start", "text"),
         Option("treated_col", None, "text"),
+        Option("propensity_col", None, "text"),
         Option("buy_rule", "cart_item_count > 0", "text"),
         Option("leave_rule", "seconds_since_last_event >= 60", "text"),
         Option("max_iterations", 40, "integer", low=1, high=1000),
@@ -155,13 +166,15 @@ class PurchaseIntent(Estimator):
         """Return the labels and the keys: never features."""
         names = (
             "buy_col", "leave_col", "amount_col", "session_col", "group_col", "as_of_col",
-            "treated_col",
+            "treated_col", "propensity_col",
         )  # fmt: skip
         return [*(options[name] for name in names if options[name]), *options["moment_cols"]]
 
     def empty_parts(self, options: Options) -> Mapping[str, Mapping[str, str]]:
         """Return the columns of the companion tables."""
-        return {"comparison": _COMPARED, "policies": _POLICIES, "waiting": _STATES}
+        return {
+            "comparison": _COMPARED, "policies": _POLICIES, "waiting": _STATES, "trial": TRIAL,
+        }  # fmt: skip
 
     def empty_functions(self, options: Options) -> Mapping[str, str]:
         """Return a predict function without rows."""
@@ -180,13 +193,20 @@ class PurchaseIntent(Estimator):
         test = Fold("test", ordinary_rows(training, columns), None)
         answers, compared, rows = self._judged(test, columns, chosen)
         scoring = self._scoring(answers, chosen, columns)
-        buy, leave = (answers[name].values for name in ("buy", "leave"))
-        value = self._value(test, chosen.response, buy, leave, answers["amount"].values)
-        policies = _policies(value, chosen, leave, *_path(test, columns))
+        buy, leave, amount = (answers[name].values for name in ("buy", "leave", "amount"))
+        value = self._value(test, chosen.response, buy, leave, amount)
+        ordinary = _chance(test, columns) != 1
+        path = _path(test, columns, ordinary)
+        policies = _policies(value[ordinary], chosen, leave[ordinary], *path)
+        waiting = chosen.waiting[chosen.states.place(*_path(test, columns)[:2], value, leave)]
+        tried = self._tried(
+            test, columns, chosen.response, (buy, leave, amount), (value > 0) & (value >= waiting)
+        )
         parts = {
             "comparison": Part(_COMPARED, [*chosen.compared, *compared]),
             "policies": Part(_POLICIES, policies),
             "waiting": Part(_STATES, _state_rows(chosen)),
+            "trial": Part(TRIAL, [*chosen.trial, *tried]),
         }
         return Fitted(
             {
@@ -205,7 +225,13 @@ class PurchaseIntent(Estimator):
             baseline_metrics=rows,
             notices=[
                 "champions, the simplest within half a per cent of the lowest loss on later "
-                "visits: " + ", ".join(f"{key} {name}" for key, name in chosen.champion.items())
+                "visits: " + ", ".join(f"{key} {name}" for key, name in chosen.champion.items()),
+                "what stepping in changes is "
+                + (
+                    f"learned from {chosen.response.moment_count} moments at which chance decided"
+                    if chosen.response.moment_count
+                    else "assumed"
+                ),
             ],
             # Of the evaluation rows, in the order of the row hash, as they are compared.
             python=lambda points: buy[: len(points)],
@@ -222,6 +248,40 @@ class PurchaseIntent(Estimator):
         shift = response.shift(_rule(fold), log_odds(buy), log_odds(leave))
         treated = probability(log_odds(buy) + shift)
         return self._economics(fold.training.options).value_now(buy, treated, amount)
+
+    def _tried(
+        self,
+        fold: Fold,
+        columns: Columns,
+        response: Response,
+        answers: tuple[Vector, Vector, Vector],
+        steps_in: NDArray[np.bool_],
+    ) -> list[tuple[Any, ...]]:
+        """Hold the model's effect against what the trial says, doubly robust."""
+        chance = _chance(fold, columns)
+        drawn = np.isfinite(chance)
+        if not drawn.any():
+            return []
+        bought, paid, weight = (
+            fold.training.numbers("eval", expression)[drawn]
+            for expression in (
+                f"cast(cast({columns['buy_col']} as boolean) as double)",
+                f"coalesce(cast({columns['amount_col']} as double), 0)",
+                row_weight(columns),
+            )
+        )
+        buy, leave, amount = (values[drawn] for values in answers)
+        rule, acts = _rule(fold)[drawn] > 0, steps_in[drawn]
+        shift = response.shift(rule.astype(float), log_odds(buy), log_odds(leave))
+        treated = probability(log_odds(buy) + shift)
+        visitor = fold.texts("eval", fold.training.options["group_col"])[drawn]
+        groups = {
+            "all": np.ones(len(buy), dtype=bool), "rule holds": rule, "rule does not hold": ~rule,
+            "the model steps in": acts, "the model does not": ~acts,
+        }  # fmt: skip
+        money = self._economics(fold.training.options)
+        moments = Drawn(chance[drawn], bought, weight, paid, buy, treated, amount, visitor)
+        return trial_rows(fold.name, moments, groups, money)
 
     def _candidates(
         self, fold: Fold, columns: Columns, wanted: Mapping[str, str]
@@ -247,62 +307,71 @@ class PurchaseIntent(Estimator):
         """Fit on the earlier visits; all that is chosen is chosen on the later ones."""
         found, targets = self._candidates(fold, columns, {})
         chance = _chance(fold, columns)
+        weight = fold.training.numbers("eval", row_weight(columns))
         # Where the shop stepped in, something else is observed.
-        untouched = chance != 1
+        ordinary = chance != 1
+        counted = _repeated(np.flatnonzero(ordinary), weight[ordinary])
         champion, calibration, compared, best = {}, {}, [], {}
         for name in ("buy", "leave"):
-            ordinary = {
-                key: Answer(one.steps, one.output, one.values[untouched])
+            repeated = {
+                key: Answer(one.steps, one.output, one.values[counted])
                 for key, one in found[name].items()
             }
-            target = targets[name][untouched]
-            losses = {key: shape_loss(target, one.values) for key, one in ordinary.items()}
+            target = targets[name][counted]
+            losses = {key: shape_loss(target, one.values) for key, one in repeated.items()}
             champion[name] = simplest(losses)
-            calibration[name] = {
-                key: choose_calibration(one.values, target)
-                if key not in ("prior", "one_rule")
-                else Calibration()
-                for key, one in ordinary.items()
-            }
-            compared += _compared(fold, columns, name, ordinary, target, {}, champion[name])
-            shape = calibration[name][champion[name]]
+            shape = Calibration()
+            if champion[name] not in ("prior", "one_rule"):
+                shape = choose_calibration(repeated[champion[name]].values, target)
+            calibration[name] = {champion[name]: shape}
+            compared += _compared(fold, columns, name, repeated, target, {}, champion[name])
             best[name] = shape.apply(log_odds(found[name][champion[name]].values))
         drawn = np.isfinite(chance)
         response = learn_response(
             fold.training.options["odds_ratio"], _rule(fold)[drawn], best["buy"][drawn],
-            best["leave"][drawn], chance[drawn], targets["buy"][drawn],
+            best["leave"][drawn], chance[drawn], targets["buy"][drawn], weight[drawn],
         )  # fmt: skip
         champion["amount"] = simplest(_amount_losses(found["amount"], targets["amount"]))
         buy, leave = probability(best["buy"]), probability(best["leave"])
         amount = found["amount"][champion["amount"]].values
-        value = self._value(fold, response, buy, leave, amount)[untouched]
-        leave = leave[untouched]
-        states = learn_states(value, leave)
-        idle, events, following = _path(fold, columns, untouched)
-        place = states.place(idle, events, value, leave)
-        waiting = waiting_values(place, states, value, following)
-        return _Chosen(champion, calibration, compared, states, waiting, response)
+        whole = self._value(fold, response, buy, leave, amount)
+        value, left = whole[ordinary], leave[ordinary]
+        states = learn_states(value, left)
+        idle, events, following = _path(fold, columns, ordinary)
+        place = states.place(idle, events, value, left)
+        waiting = waiting_values(place, states, value, following, weight[ordinary])
+        ahead = waiting[states.place(*_path(fold, columns)[:2], whole, leave)]
+        tried = self._tried(
+            fold, columns, response, (buy, leave, amount), (whole > 0) & (whole >= ahead)
+        )
+        return _Chosen(champion, calibration, compared, states, waiting, response, tried)
 
     def _judged(
         self, fold: Fold, columns: Columns, chosen: _Chosen
     ) -> tuple[dict[str, Answer], list[tuple[Any, ...]], dict[str, float | None]]:
         """Fit on all that teaches and say how good it is on the test rows."""
         found, targets = self._candidates(fold, columns, chosen.champion)
+        ordinary = _chance(fold, columns) != 1
         answers: dict[str, Answer] = {}
         compared: list[tuple[Any, ...]] = []
         base: dict[str, float | None] = {}
         for name in ("buy", "leave"):
+            seen = {
+                key: Answer(one.steps, one.output, one.values[ordinary])
+                for key, one in found[name].items()
+            }
+            target = targets[name][ordinary]
             compared += _compared(
-                fold, columns, name, found[name], targets[name], chosen.calibration[name],
-                chosen.champion[name],
+                fold, columns, name, seen, target, chosen.calibration[name],
+                chosen.champion[name], ordinary,
             )  # fmt: skip
             answers[name] = calibrated(
                 found[name][chosen.champion[name]],
                 chosen.calibration[name][chosen.champion[name]],
                 f"{PREFIX}{name}_probability",
             )
-            level = found[name]["prior"].values
-            base[f"{name}_log_loss"] = float(log_losses(targets[name], level).mean())
+            level = seen["prior"].values
+            base[f"{name}_log_loss"] = float(log_losses(target, level).mean())
             base[f"{name}_roc_auc"] = 0.5
         answers["amount"] = found["amount"][chosen.champion["amount"]]
         return answers, compared, base
@@ -361,6 +430,12 @@ def _rule(fold: Fold) -> Vector:
     """Read whether the rule of buying holds, 0 or 1."""
     rule = fold.training.options["buy_rule"]
     return fold.training.numbers("eval", f"cast(coalesce({rule}, false) as double)")
+
+
+def _repeated(places: NDArray[np.int64], weight: Vector) -> NDArray[np.int64]:
+    """Repeat places by their weights, fractions spread evenly."""
+    spread = np.arange(len(places)) * 0.6180339887498949 % 1
+    return np.repeat(places, np.floor(weight + spread).astype(np.int64))
 
 
 def _chance(fold: Fold, columns: Columns) -> Vector:
@@ -423,23 +498,25 @@ def _compared(
     outcome: Vector,
     calibrations: Mapping[str, Calibration],
     champion: str,
+    within: NDArray[np.bool_] | slice = slice(None),
 ) -> list[tuple[Any, ...]]:
     """Measure every candidate, over all moments and at each."""
     options, rows = fold.training.options, []
-    moment = fold.texts("eval", options["moment_cols"][0])
-    for name in options["moment_cols"][1:]:
-        moment = moment + " " + fold.texts("eval", name)
     groups = {"all": np.ones(len(outcome), dtype=bool)}
     if fold.name == "test":
+        moment = fold.texts("eval", options["moment_cols"][0])
+        for name in options["moment_cols"][1:]:
+            moment = moment + " " + fold.texts("eval", name)
+        moment = moment[within]
         groups |= {name: moment == name for name in sorted(set(moment))}
     for place, (name, answer) in enumerate(found.items(), start=1):
         calibration = calibrations.get(name, Calibration())
         values = probability(calibration.apply(log_odds(answer.values)))
-        for group, within in groups.items():
-            happened, said = outcome[within], values[within]
+        for group, members in groups.items():
+            happened, said = outcome[members], values[members]
             figures = measure(happened, said)
             rows.append((
-                target, name, place, fold.name, group, int(within.sum()), float(happened.mean()),
+                target, name, place, fold.name, group, int(members.sum()), float(happened.mean()),
                 float(said.mean()), *(figures[key] for key in MEASURES), calibration.method,
                 name == champion,
             ))  # fmt: skip
@@ -556,5 +633,5 @@ def _evaluate(columns: Columns) -> str:
     )
     return (
         f"(input, threshold := 0.5) as table (select {', '.join(measured)} "
-        f"from (select *, {ranks} from {{predict}}(input)))"
+        f"from (select *, {ranks} from {{predict}}(input) where {untouched(columns)}))"
     )

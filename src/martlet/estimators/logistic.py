@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,9 +17,10 @@ from martlet.estimators.class_weights import CLASS_WEIGHTS, row_weights
 from martlet.estimators.gradient_descent import Problem, descend
 from martlet.estimators.least_squares import second_moments, with_intercept, with_zero
 from martlet.estimators.linear_base import LINEAR, LinearModel
-from martlet.options import COMMON, SUPERVISED, TUNING
+from martlet.options import COMMON, SUPERVISED, TUNING, Options
+from martlet.scoring.functions import no_rows
 from martlet.scoring.softmax import softmax
-from martlet.sqltext import PREFIX, call, number
+from martlet.sqltext import PREFIX, call, cast, number, render, text
 
 __all__ = ["LogisticRegression"]
 
@@ -75,7 +79,48 @@ class LogisticRegression(LinearModel):
         if not options["fit_intercept"]:
             weights = np.vstack([np.zeros((1, outputs)), weights])
         scoring = _logistic_scoring(training, weights)
-        return self._fitted(training, weights, course, scoring, covariance, None)
+        fitted = self._fitted(training, weights, course, scoring, covariance, None)
+        if outputs > 1:
+            return fitted
+        return replace(
+            fitted, functions={**fitted.functions, "coefficients": _coefficients(fitted.parameters)}
+        )
+
+    def empty_functions(self, options: Options) -> Mapping[str, str]:
+        """Return coefficients without rows."""
+        return {"coefficients": no_rows(_COEFFICIENTS, "")}
+
+
+#: The log-odds are the intercept plus the sum of slope times input less centre, an input being a
+#: prepared number or 1 where it has the category: a few numbers for programs that score one row.
+_COEFFICIENTS = {
+    "intercept": "double",
+    "slopes": "double[]",
+    "centres": "double[]",
+    "columns": "varchar",
+}
+
+
+def _coefficients(parameters: Mapping[str, Any]) -> str:
+    weights = np.asarray(parameters["weights"][0], dtype=float)
+    slopes = weights / np.asarray(parameters["deviations"])
+    values = {
+        "intercept": repr(float(parameters["intercept"][0])),
+        "slopes": repr(slopes.tolist()),
+        "centres": repr((slopes * np.asarray(parameters["means"])).tolist()),
+        # Braces would be read as places to fill in.
+        "columns": json.dumps(
+            [
+                name if category is None else [name, category]
+                for name, category in parameters["columns"]
+            ]
+        ).replace("{", "\\u007b"),
+    }
+    listed = ", ".join(
+        f"{render(cast(text(value), _COEFFICIENTS[name]))} as {name}"
+        for name, value in values.items()
+    )
+    return f"() as table (select {listed})"
 
 
 def _logistic_scoring(training: Training, weights: Array) -> Scoring:

@@ -57,7 +57,13 @@ class Response:
 
 
 def learn_response(
-    odds_ratio: float, rule: Array, buy: Array, leave: Array, treated: Array, bought: Array
+    odds_ratio: float,
+    rule: Array,
+    buy: Array,
+    leave: Array,
+    treated: Array,
+    bought: Array,
+    weight: Array | None = None,
 ) -> Response:
     """Learn from moments at which chance decided.
 
@@ -69,6 +75,10 @@ def learn_response(
         0 or 1: whether the rule held, whether the shop stepped in, whether a purchase followed.
     buy, leave : ndarray of shape (moments,)
         Log-odds by models that have not seen these moments.
+    weight : ndarray of shape (moments,), optional
+        One over the chance of what was done. The weighted regression is right when the chances are,
+        or when the regression is (Bang and Robins 2005, "Doubly robust estimation in missing data
+        and causal inference models", section 3).
 
     Returns
     -------
@@ -85,10 +95,13 @@ def learn_response(
     prior = np.array([0.0, 1.0, 0.0, assumed, 0.0, 0.0])
     precision = np.diag(1 / _SPREADS**2)
     weights = prior.copy()
+    # Of the mean 1: they must not make the moments look more than they are.
+    share = ones if weight is None else weight / weight.mean()
     for _ in range(50):
         said = probability(design @ weights)
-        slope = design.T @ (said - bought) + precision @ (weights - prior)
-        bend = design.T @ (design * np.maximum(said * (1 - said), 1e-9)[:, None]) + precision
+        slope = design.T @ (share * (said - bought)) + precision @ (weights - prior)
+        spread = np.maximum(share * said * (1 - said), 1e-9)
+        bend = design.T @ (design * spread[:, None]) + precision
         step = np.linalg.solve(bend, slope)
         weights = weights - np.clip(step, -1, 1)
         if np.abs(step).max() < 1e-9:

@@ -12,12 +12,22 @@ from martlet.estimators.base import Label, Training
 from martlet.options import Options
 from martlet.schema import find_column
 from martlet.split import HASH, SPLIT
-from martlet.sqltext import identifier
+from martlet.sqltext import PREFIX, identifier
 
-__all__ = ["Columns", "choosing_rows", "for_label", "ordinary_rows"]
+__all__ = [
+    "Columns",
+    "choosing_rows",
+    "for_label",
+    "ordinary_rows",
+    "row_weight",
+    "untouched",
+]
 
 #: Share of the teaching rows, the latest, that choose among candidates.
 _CHOOSING_SHARE = 0.3
+#: No row counts more often, however small its chance was.
+_HEAVIEST = 20
+_COPY = PREFIX + "copy"
 
 
 class Columns:
@@ -47,21 +57,40 @@ class Columns:
         return identifier(self.plain(option))
 
 
-def _untouched(columns: Columns) -> str:
+def untouched(columns: Columns) -> str:
     """Write that the shop did not step in at a moment."""
     if not columns.options["treated_col"]:
         return "true"
     return f"not coalesce(cast({columns['treated_col']} as boolean), false)"
 
 
+def row_weight(columns: Columns) -> str:
+    """Write one over the chance with which a moment is among the rows.
+
+    A visit that was drawn into a trial and left alone stands for those that were not left alone.
+    """
+    if not columns.options["propensity_col"]:
+        return "cast(1 as double)"
+    chance = f"cast({columns['propensity_col']} as double)"
+    return f"coalesce(1 / greatest({chance}, {1 / _HEAVIEST}), 1)"
+
+
+def _repeated(columns: Columns) -> str:
+    """Write how often a teaching row is repeated: its weight, a fraction by the row's hash."""
+    weight = row_weight(columns)
+    return f"cast(floor({weight} + ({HASH} % 1000) / 1000.0) as bigint)"
+
+
 def ordinary_rows(training: Training, columns: Columns) -> Training:
-    """Leave out of the teaching rows those at which the shop stepped in."""
+    """Leave out of the teaching rows those at which the shop stepped in, and weigh the others."""
     if not columns.options["treated_col"]:
         return training
     name = identifier(training.table.strip('"') + "_ordinary")
     training.con.execute(
-        f"create or replace temporary table {name} as select * from {training.table} "
-        f"where {_untouched(columns)} or {SPLIT} = 'eval' order by {HASH}"
+        f"create or replace temporary table {name} as select * exclude ({_COPY}) from ("
+        f"select *, unnest(range(case when {SPLIT} = 'train' then {_repeated(columns)} else 1 end))"
+        f" as {_COPY} from {training.table} where {untouched(columns)} or {SPLIT} = 'eval'"
+        f") order by {HASH}"
     )
     counts = training.con.execute(f"select {SPLIT}, count(*) from {name} group by 1").fetchall()
     return replace(training, table=name, rows={key: count for key, count in counts if key})
@@ -92,11 +121,15 @@ def choosing_rows(training: Training, columns: Columns) -> Training:
         f"else ('0x' || substr(md5({group}::varchar), 1, 6))::bigint % 2 = 1 end"
     )
     name = identifier(training.table.strip('"') + "_selection")
+    side = (
+        f"case when {kept} = {later} then case when {later} then 'eval' "
+        f"when {untouched(columns)} then 'train' end end"
+    )
     training.con.execute(
-        f"create or replace temporary table {name} as select * replace (case when {kept} = {later} "
-        f"then case when {later} then 'eval' when {_untouched(columns)} then 'train' end end "
-        f"as {SPLIT}) "
-        f"from {rows} order by {HASH}"
+        f"create or replace temporary table {name} as select * exclude ({_COPY}) from ("
+        f"select *, unnest(range(case when {SPLIT} = 'train' then {_repeated(columns)} else 1 end))"
+        f" as {_COPY} from (select * replace ({side} as {SPLIT}) from {rows})"
+        f") order by {HASH}"
     )
     counts = training.con.execute(f"select {SPLIT}, count(*) from {name} group by 1").fetchall()
     return replace(training, table=name, rows={key: count for key, count in counts if key})

@@ -127,7 +127,9 @@ def next_rows(session: NDArray[np.object_], moment: Array, events: Array) -> Pla
     return following
 
 
-def waiting_values(state: Places, states: States, value: Array, following: Places) -> Array:
+def waiting_values(
+    state: Places, states: States, value: Array, following: Places, weight: Array | None = None
+) -> Array:
     """Return the value of waiting in each state.
 
     Parameters
@@ -138,6 +140,8 @@ def waiting_values(state: Places, states: States, value: Array, following: Place
         For the number of states.
     value : ndarray of shape (moments,)
         Value now.
+    weight : ndarray of shape (moments,), optional
+        How often a moment counts.
 
     Returns
     -------
@@ -146,13 +150,15 @@ def waiting_values(state: Places, states: States, value: Array, following: Place
     """
     found = np.zeros(states.count)
     inside = state % states.inner
+    share = np.ones(len(value)) if weight is None else weight / weight.mean()
     for _ in range(100):
         best = np.maximum(value, found[state])
         ahead = np.where(following >= 0, best[following], 0.0)
+        ahead = share * ahead
         whole = np.bincount(inside, ahead, states.inner) + _SHRINKAGE * ahead.mean()
-        whole /= np.bincount(inside, minlength=states.inner) + _SHRINKAGE
+        whole /= np.bincount(inside, share, states.inner) + _SHRINKAGE
         total = np.bincount(state, ahead, states.count)
-        rows = np.bincount(state, minlength=states.count)
+        rows = np.bincount(state, share, states.count)
         prior = np.tile(whole, len(STEPS) + 1)
         new = (total + _SHRINKAGE * prior) / (rows + _SHRINKAGE)
         if np.abs(new - found).max() < 1e-9:

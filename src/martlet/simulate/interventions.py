@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["MOST_STEPS", "Observed", "Visits", "draw_visits", "outcome_of"]
+__all__ = ["MOST_STEPS", "Observed", "Visits", "draw_moments", "draw_visits", "outcome_of"]
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -157,6 +157,62 @@ def outcome_of(
         acted_at[acts] = step
         with_cart_when_acted[acts] = cart[acts]
     return bought, acted_at
+
+
+def draw_moments(
+    visits: Visits, seed: int, with_cart: float = 0.0, without: float = 0.0, latest: int = 8
+) -> dict[str, NDArray[np.generic]]:
+    """Let chance decide at one moment of each visit, and list what is seen and becomes of it.
+
+    Of visits that were stepped into only that moment is listed: the others no longer tell what
+    happens by itself. Of all others every moment is.
+
+    Parameters
+    ----------
+    visits : Visits
+        The visits.
+    seed : int
+        For the moments and for chance.
+    with_cart, without : float
+        Probability of stepping in at the drawn moment, with something in the cart and without;
+        both 0 for no trial.
+    latest : int
+        The moment is one of the first so many.
+
+    Returns
+    -------
+    dict of str to ndarray of shape (moments,)
+        ``visit``, ``event_count``, ``has_cart``, ``cart_step``, ``seconds_since_start``,
+        ``last_gap_seconds``, ``amount``; ``will_buy``, ``will_leave``; ``treated``: 1 or 0 where
+        chance decided, else NaN; ``propensity`` of what was drawn, at all moments of such a visit.
+    """
+    count, rng = len(visits), np.random.default_rng(seed)
+    at, luck = rng.integers(1, latest + 1, count), rng.random(count)
+    seen: list[Observed] = []
+    chance = np.full(count, np.nan)
+
+    def act(now: Observed) -> Flags:
+        drawn = now.is_open & (at == now.step)
+        chance[drawn] = np.where(now.cart, with_cart, without)[drawn]
+        return np.asarray(drawn & (luck < chance))
+
+    bought, acted_at = outcome_of(visits, act, seen)
+    tried = with_cart + without > 0
+    parts = []
+    for now, after in zip(seen, [*seen[1:], None], strict=True):
+        rows = np.flatnonzero(now.is_open & ((acted_at == 0) | (acted_at == now.step)))
+        goes_on = bought[rows] if after is None else after.is_open[rows] | bought[rows]
+        here = tried & (at[rows] == now.step)
+        own = np.where(acted_at[rows] > 0, chance[rows], 1 - chance[rows])
+        parts.append({
+            "visit": rows, "event_count": np.full(len(rows), now.step),
+            "has_cart": now.cart[rows], "cart_step": now.cart_step[rows],
+            "seconds_since_start": now.seconds[rows], "last_gap_seconds": now.gap[rows],
+            "amount": visits.amount[rows], "will_buy": bought[rows], "will_leave": ~goes_on,
+            "treated": np.where(here, (acted_at[rows] > 0).astype(float), np.nan),
+            "propensity": own if tried else np.full(len(rows), np.nan),
+        })  # fmt: skip
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def _buying(visits: Visits, acted_at: Places, with_cart: Flags) -> Array:

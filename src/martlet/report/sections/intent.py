@@ -59,7 +59,8 @@ def section(marts: Marts) -> Section:
         Text(
             "The lines lie on each other where probabilities come true; most of these visits are "
             "ones the model learned from, so they flatter it. What stepping in changes is an "
-            "assumption (martlet_intervention_odds_ratio) until the visitors left alone measure it."
+            "assumption (martlet_intervention_odds_ratio) until a trial measures it "
+            "(martlet_intervention_experiments)."
         ),
     ]
     return Section(TITLE, QUESTION, parts, ("fct_intent_snapshots",), "intent.md", findings)
