@@ -319,7 +319,7 @@ def test_a_trial_with_unequal_chances_says_what_was_planted_and_spoils_nothing()
 
 
 def test_a_wrong_model_does_not_mislead_a_trial() -> None:
-    rng = np.random.default_rng(11)
+    rng = np.random.default_rng(12)
     count = 20_000
     state = rng.random(count) < 0.4
     chance = np.where(state, 0.8, 0.2)

@@ -3,11 +3,7 @@ with
 order_keys as (
     select
         *,
-        case key_kind
-            {%- for kind in order_risk_keys() %}
-            when '{{ kind }}' then {{ loop.index }}
-            {%- endfor %}
-        end as kind_number
+        {{ order_risk_kind_number('key_kind') }} as kind_number
     from {{ ref('int_order_keys__linked') }}
     where key_value is not null
 ),

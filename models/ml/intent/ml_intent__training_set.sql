@@ -1,4 +1,4 @@
-{%- set experiments = var('martlet_intervention_experiments') %}
+{% set experiments = var('martlet_intervention_experiments') %}
 
 with
 
@@ -28,11 +28,8 @@ trials as (
         is_propensity_known
         and propensity > 0
         and propensity <= 1
-        {%- if experiments %}
-        and experiment_id in ('{{ experiments | join("', '") }}')
-        {%- else %}
-        and false
-        {%- endif %}
+        -- Without a named experiment nothing equals the empty name.
+        and experiment_id in ('{{ experiments | join("', '") }}') -- noqa: LT05
 ),
 
 -- The last moment before it was shown: what was known then.
