@@ -10,12 +10,29 @@
 #}
 {% macro ml_population_stability(model, input, sample_rows=20000, version=none) -%}
 (
+    select * exclude (model_name)
+    from {{ martlet._population_stabilities([['', model, input]], sample_rows, version) }}
+)
+{%- endmacro %}
+
+{#
+    The same of several models at once, with a column `model_name`: `compared` lists name, model and rows of each. One
+    query of many models takes the database a fraction of the time it takes to plan one query a model.
+#}
+{% macro _population_stabilities(compared, sample_rows=20000, version=none) -%}
+(
     with martlet_kept as (
-        select *, lower(input) as name
+        {%- for name, model, input in compared %}
+        select '{{ name }}' as model_name, lower(input) as name, input, is_number, row_count, low, width, place, category
         from {{ ml_part(model, 'training_statistics', version) }}
+        {%- if not loop.last %}
+        union all
+        {%- endif %}
+        {%- endfor %}
     ),
     martlet_inputs as (
         select
+            model_name,
             name,
             any_value(input) as input,
             bool_or(is_number) as is_number,
@@ -24,17 +41,33 @@
             max(width) as width,
             not bool_or(is_number) and count(*) >= 50 as is_cut_off
         from martlet_kept
-        group by name
+        group by model_name, name
     ),
-    martlet_sample as (
+    {%- for name, model, input in compared %}
+    martlet_sample_{{ loop.index }} as (
         select * from {{ input }} using sample reservoir({{ sample_rows }} rows) repeatable (42)
     ),
+    {%- endfor %}
+    martlet_rows as (
+        {%- for name, model, input in compared %}
+        select '{{ name }}' as model_name, count(*) as row_count from martlet_sample_{{ loop.index }}
+        {%- if not loop.last %}
+        union all
+        {%- endif %}
+        {%- endfor %}
+    ),
     martlet_cells as (
-        select lower(name) as name, kind, is_array, unnest(elements) as element
-        from ({{ martlet._data_cells('martlet_sample') }})
+        {%- for name, model, input in compared %}
+        select '{{ name }}' as model_name, lower(name) as name, kind, is_array, unnest(elements) as element
+        from ({{ martlet._data_cells('martlet_sample_' ~ loop.index) }})
+        {%- if not loop.last %}
+        union all
+        {%- endif %}
+        {%- endfor %}
     ),
     martlet_values as (
         select
+            i.model_name,
             i.name,
             i.is_number,
             i.is_cut_off,
@@ -44,10 +77,11 @@
             c.element as category,
             case when i.is_number then {{ martlet._as_number('c.kind', 'c.element') }} end as number
         from martlet_cells as c
-        join martlet_inputs as i on i.name = c.name
+        join martlet_inputs as i on i.model_name = c.model_name and i.name = c.name
     ),
     martlet_binned as (
         select
+            v.model_name,
             v.name,
             v.is_array,
             case
@@ -62,36 +96,40 @@
             end as is_unseen,
             v.is_cut_off
         from martlet_values as v
-        left join martlet_kept as k on k.name = v.name and not k.is_number and k.category = v.category
+        left join martlet_kept as k
+            on k.model_name = v.model_name and k.name = v.name and not k.is_number and k.category = v.category
         where not v.is_number or isfinite(v.number)
     ),
     martlet_counts as (
         select
+            model_name,
             name,
             case when is_number then cast(place as varchar) else category end as bin,
             row_count as before_count,
             0 as after_count
         from martlet_kept
         union all
-        select name, bin, 0, count(*)
+        select model_name, name, bin, 0, count(*)
         from martlet_binned
         where not (is_cut_off and is_unseen)
-        group by name, bin
+        group by model_name, name, bin
     ),
     martlet_paired as (
-        select name, bin, sum(before_count) as before_count, sum(after_count) as after_count
+        select model_name, name, bin, sum(before_count) as before_count, sum(after_count) as after_count
         from martlet_counts
-        group by name, bin
+        group by model_name, name, bin
     ),
     martlet_shares as (
         select
+            model_name,
             name,
-            before_count / sum(before_count) over (partition by name) as p,
-            after_count / nullif(sum(after_count) over (partition by name), 0) as q
+            before_count / sum(before_count) over (partition by model_name, name) as p,
+            after_count / nullif(sum(after_count) over (partition by model_name, name), 0) as q
         from martlet_paired
     ),
     martlet_measured as (
         select
+            model_name,
             name,
             count(*) as bin_count,
             sum((greatest(q, 0.0001) - greatest(p, 0.0001)) * ln(greatest(q, 0.0001) / greatest(p, 0.0001))) as stability,
@@ -101,23 +139,25 @@
                 + case when q > 0 then q / 2 * log2(2 * q / (p + q)) else 0 end
             ), 0) as divergence
         from martlet_shares
-        group by name
+        group by model_name, name
     ),
     martlet_seen as (
         select
+            model_name,
             name,
             count(*) as scored_count,
             bool_or(is_array) as is_array,
             avg(case when is_unseen then 1.0 else 0.0 end) as unseen_share
         from martlet_binned
-        group by name
+        group by model_name, name
     )
     select
+        i.model_name,
         i.input,
         i.is_number,
         cast(i.training_count as bigint) as training_value_count,
         cast(coalesce(s.scored_count, 0) as bigint) as value_count,
-        cast((select count(*) from martlet_sample) as bigint) as row_count,
+        cast(r.row_count as bigint) as row_count,
         coalesce(s.is_array, false) as is_array,
         i.is_cut_off,
         cast(m.bin_count as bigint) as bin_count,
@@ -126,7 +166,8 @@
         cast(case when s.scored_count > 0 then case when i.is_number then m.divergence else m.l_infty end end as double) as distance,
         cast(case when not i.is_cut_off then s.unseen_share end as double) as unseen_share
     from martlet_inputs as i
-    join martlet_measured as m on m.name = i.name
-    left join martlet_seen as s on s.name = i.name
+    join martlet_rows as r on r.model_name = i.model_name
+    join martlet_measured as m on m.model_name = i.model_name and m.name = i.name
+    left join martlet_seen as s on s.model_name = i.model_name and s.name = i.name
 )
 {%- endmacro %}

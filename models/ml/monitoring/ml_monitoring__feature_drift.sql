@@ -26,27 +26,32 @@ versions as (
 ),
 
 {% endfor %}
+{%- set compared = [] -%}
+{%- set ignored = [] -%}
+{%- for item in watched -%}
+    {%- do compared.append([item.model, ref(item.model), item.model ~ '_now']) -%}
+    {%- if item.ignored_inputs -%}
+        {%- do ignored.append("(model_name = '" ~ item.model ~ "' and lower(input) in ('" ~ item.ignored_inputs | join("', '") ~ "'))") -%}
+    {%- endif -%}
+{%- endfor %}
 stabilities as (
-    {% for item in watched %}
-        select
-            '{{ item.model }}' as model_name,
-            lower(input) as input,
-            training_value_count,
-            value_count,
-            row_count,
-            is_array,
-            is_cut_off,
-            bin_count,
-            distance_metric,
-            distance,
-            population_stability_index,
-            unseen_share
-        from {{ ml_population_stability(ref(item.model), item.model ~ '_now') }}
-        {%- if item.ignored_inputs %}
-        where lower(input) not in ('{{ item.ignored_inputs | join("', '") }}')
-        {%- endif %}
-        {% if not loop.last %}union all{% endif %}
-    {% endfor %}
+    select
+        model_name,
+        lower(input) as input,
+        training_value_count,
+        value_count,
+        row_count,
+        is_array,
+        is_cut_off,
+        bin_count,
+        distance_metric,
+        distance,
+        population_stability_index,
+        unseen_share
+    from {{ martlet._population_stabilities(compared) }}
+    where not (
+        {{ ignored | join('\n        or ') }}
+    )
 ),
 
 -- What training had no value of, the model does not use: it has no buckets and no row here.
