@@ -1,13 +1,21 @@
-{# A whole number (bigint) that stands for a value inside one build: shorter to sort and group by than a text.
-   Never compared between builds: each engine has its own. #}
-{% macro hash_number(expression) -%}
-    {{ return(adapter.dispatch('hash_number', 'martlet')(expression)) }}
+{# A whole number (bigint) that stands for a value, or for the values of a list in their order, inside one build:
+   shorter to sort and group by than texts. Never compared between builds: each engine has its own. #}
+{% macro hash_number(expressions) -%}
+    {{ return(adapter.dispatch('hash_number', 'martlet')(expressions)) }}
 {%- endmacro %}
 
-{% macro default__hash_number(expression) -%}
-    cast(hash({{ expression }}) >> 1 as bigint)
+{% macro default__hash_number(expressions) -%}
+    cast(hash({{ expressions if expressions is string else expressions | join(', ') }}) >> 1 as bigint)
 {%- endmacro %}
 
-{% macro spark__hash_number(expression) -%}
-    xxhash64({{ expression }})
+{% macro spark__hash_number(expressions) -%}
+    {%- if expressions is string -%}
+    xxhash64({{ expressions }})
+    {%- else -%}
+    {#- xxhash64 passes over NULL: say where it stood. -#}
+    xxhash64(
+        {%- for expression in expressions %}{{ ', ' if not loop.first }}
+        {{- expression }}, case when {{ expression }} is null then 1 else 0 end
+        {%- endfor %})
+    {%- endif -%}
 {%- endmacro %}

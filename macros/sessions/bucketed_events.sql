@@ -58,9 +58,7 @@ bucketed_events as (
 bucketed_events as (
     select
         {{ events }}.*,
-        {{ bucket_start(events ~ '.event_at') }} as bucket_start,
-        cast(null as date) as bucket_date,
-        {{ no_order_key() }} as split_key
+        {{ bucket_start(events ~ '.event_at') }} as bucket_start
     from {{ events }}
 )
 {%- endif -%}

@@ -1,6 +1,7 @@
 {# Renders CTEs that join to the sessions of a CTE called `sessions` what their first event, their first
    campaign and the last event that named a customer say; they end with `described_sessions`. #}
 {% macro described_sessions() -%}
+{%- set device_columns = ['device_category', 'operating_system', 'browser', 'country_code', 'user_agent'] -%}
 {%- if is_incremental() -%}
 -- Read once for all the joins: there are few of them, in a table of all the past.
 touched_events as (
@@ -22,13 +23,31 @@ first_events as (
         order_key,
         customer_id,
         page_path,
-        device_category,
-        operating_system,
-        browser,
-        country_code,
         ip_address,
-        user_agent
+        {{ hash_number(device_columns) }} as device_key,
+        {{ hash_number(device_columns | reverse | list) }} as device_check
     from {{ _marking_events() }}
+),
+
+-- Few devices open many sessions: two numbers stand for the long texts that tell them apart, so that the sessions
+-- meet their first events in memory instead of on disk.
+seen_devices as (
+    select
+        {{ hash_number(device_columns) }} as device_key,
+        {{ hash_number(device_columns | reverse | list) }} as device_check,
+        {{ device_columns | join(',\n        ') }}
+    from {{ _marking_events() }}
+),
+
+devices as (
+    select
+        device_key,
+        device_check
+        {%- for column in device_columns %},
+        min({{ column }}) as {{ column }}
+        {%- endfor %}
+    from seen_devices
+    group by device_key, device_check
 ),
 
 campaign_events as (
@@ -69,12 +88,12 @@ described_sessions as (
         campaign_events.traffic_source,
         campaign_events.traffic_medium,
         campaign_events.traffic_campaign,
-        first_events.device_category,
-        first_events.operating_system,
-        first_events.browser,
-        first_events.country_code,
+        devices.device_category,
+        devices.operating_system,
+        devices.browser,
+        devices.country_code,
         first_events.ip_address,
-        first_events.user_agent,
+        devices.user_agent,
         coalesce(first_events.customer_id, known_before.customer_id) as customer_id_at_start,
         known_until_end.customer_id,
         sessions.ingest_number
@@ -85,6 +104,9 @@ described_sessions as (
         on sessions.customer_key_before = known_before.order_key
     left join customer_events as known_until_end
         on sessions.customer_key_until_end = known_until_end.order_key
+    left join devices
+        on first_events.device_key = devices.device_key
+        and first_events.device_check = devices.device_check
 )
 {%- endmacro %}
 

@@ -9,7 +9,7 @@ crawlers as (
 
 user_agents as (
     select distinct user_agent, lower(user_agent) as lower_user_agent
-    from {{ _marking_events() }}
+    from devices
     where user_agent is not null
 ),
 

@@ -18,10 +18,10 @@ with buckets as (
 
 marks as (
     select first_key as order_key from buckets
-    union
-    select traffic_key as order_key from buckets
-    union
-    select customer_key as order_key from buckets
+    union all
+    select traffic_key as order_key from buckets where traffic_key <> first_key
+    union all
+    select customer_key as order_key from buckets where customer_key <> first_key
 ),
 
 events as (

@@ -27,9 +27,7 @@ with events as (
 buckets as (
     select
         visitor_id,
-        bucket_start,
-        bucket_date,
-        split_key,
+        {{ bucket_columns() | join(',\n        ') }},
         min(order_key) as first_key,
         max(order_key) as last_key,
         min(order_key) filter (where carries_campaign) as traffic_key,
@@ -48,15 +46,15 @@ buckets as (
         sum(value_amount) filter (where event_name = 'purchase') as revenue_amount,
         {{ value_list("case when event_name = 'purchase' then order_id end") }} as order_ids
     from bucketed_events
-    group by visitor_id, bucket_start, bucket_date, split_key
+    group by visitor_id, {{ bucket_columns() | join(', ') }}
 ),
 
 final as (
     select
         visitor_id,
         bucket_start,
-        bucket_date,
-        split_key,
+        {{ 'bucket_date' if 'bucket_date' in bucket_columns() else 'cast(null as date) as bucket_date' }},
+        {{ 'split_key' if 'split_key' in bucket_columns() else no_order_key() ~ ' as split_key' }},
         first_key,
         last_key,
         traffic_key,
