@@ -1,7 +1,8 @@
 """The rows of one fit: the training query, its label, its split, its fingerprint.
 
 The prepared rows are a temporary table in the order of the row hash, so that a fit does not depend
-on the order in which the query happens to return them.
+on the order in which the query happens to return them; for types that put their rows in an order of
+their own, they are in any order.
 """
 
 from __future__ import annotations
@@ -178,11 +179,14 @@ def prepare_rows(
                 )
     rows = int(con.execute(f"select count(*) from {raw} where {kept}").fetchall()[0][0])
     split = plan_split(options, rows, columns, bool(options.get("num_trials")))
+    # To hash and sort the rows takes longer than some fits.
+    ordered = estimator.reads_in_order or HASH in split.expression
+    hashed = row_hash(names, options["seed"]) if ordered else "cast(0 as ubigint)"
     con.execute(
         f"create or replace temporary table {table} as "
         f"select *, {split.expression} as {SPLIT} from ("
-        f"select *, {row_hash(names, options['seed'])} as {HASH} from {raw} where {kept}) "
-        f"order by {HASH}"
+        f"select *, {hashed} as {HASH} from {raw} where {kept})"
+        + (f" order by {HASH}" if ordered else "")
     )
     con.execute(f"drop table {raw}")
     if options.get("as_of_col"):

@@ -85,6 +85,7 @@ class AssociationRules(Estimator):
 
     model_type = "association_rules"
     task = "custom"
+    reads_in_order = False
     metrics = METRICS
     higher_is_better = frozenset(METRICS) - {"log_loss", "judged_basket_count"}
     options = (

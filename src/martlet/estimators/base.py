@@ -300,6 +300,9 @@ class Estimator:
         compared by first.
     higher_is_better
         Those of ``metrics`` of which more is better.
+    reads_in_order
+        Whether the rows are to come in the order of their hash. Types that put them in an order of
+        their own save it.
     """
 
     model_type: ClassVar[str]
@@ -309,6 +312,7 @@ class Estimator:
     max_columns: ClassVar[int | None] = None
     metrics: ClassVar[tuple[str, ...]] = ()
     higher_is_better: ClassVar[frozenset[str]] = frozenset()
+    reads_in_order: ClassVar[bool] = True
 
     @classmethod
     def preparation(cls, options: Options) -> Preparation:

@@ -76,6 +76,7 @@ class ItemSimilarity(Estimator):
 
     model_type = "item_similarity"
     task = "custom"
+    reads_in_order = False
     metrics = METRICS
     higher_is_better = frozenset(METRICS)
     options = (
