@@ -190,7 +190,24 @@ where e.k = {k} and not e.bought
 """
 
 
-def events(folder: Path) -> None:
+#: Columns with a level an hour and a day: a few thousand sessions may not carry them.
+CLOCK = ("hour", "weekday")
+
+
+def without_clock(con: Any, rows: Any, user: Any, target: Any, shown: list[str], keys: Any) -> bool:
+    """Say, from the rows that teach alone, whether the time of day helps: two folds of users."""
+    areas = []
+    for left_out in ((), CLOCK):
+        columns = [name for name in shown if name not in left_out]
+        config = LOGISTIC | {"l2_reg": 20.0, "entity_cols": keys, "transform": columns + keys}
+        score = np.empty(len(rows))
+        for train, test in GroupKFold(2).split(rows, groups=user):
+            score[test] = fitted(con, "prefix", rows[train], rows[test], "will_buy", config)
+        areas.append(roc_auc_score(target, score))
+    return bool(areas[1] > areas[0])
+
+
+def events(folder: Path, moments: tuple[int, ...] = (1, 2, 3, 5, 8, 12)) -> None:
     """Print the comparison after the k-th event."""
     con = duckdb.connect(config={"threads": 1})
     file = folder / "retentioneering_ecom_synthetic" / "events.parquet"
@@ -223,7 +240,7 @@ def events(folder: Path) -> None:
         "min_tree_child_weight": 20,
         "l2_reg": 5.0,
     }
-    for k in (1, 2, 3, 5, 8, 12):
+    for k in moments:
         con.execute(PREFIX.format(counts=counts, names=names, file=file, k=k))
         found = con.execute(
             f"select will_buy, user_id, day, ({carts})::double as rule from prefix "
@@ -232,13 +249,27 @@ def events(folder: Path) -> None:
         target, user, rule = found["will_buy"].astype(bool), found["user_id"], found["rule"]
         everyone = np.arange(1, len(target) + 1)
         shown = [c for c in logged(con, "prefix", "will_buy") if c not in keys]
-        linear = LOGISTIC | {"l2_reg": 20.0, "entity_cols": keys, "transform": shown + keys}
+
+        def both(train: Any, test: Any) -> dict[str, Any]:
+            """Fit both on some rows, without the clock where it does not help there."""
+            rows = everyone[train]  # noqa: B023
+            spare = without_clock(con, rows, user[train], target[train], shown, keys)  # noqa: B023
+            columns = [name for name in shown if not spare or name not in CLOCK]  # noqa: B023
+            clock = list(CLOCK) if spare else []
+            models = {
+                "logistic": LOGISTIC
+                | {"l2_reg": 20.0, "entity_cols": keys, "transform": columns + keys},
+                "trees": trees | {"entity_cols": keys + clock},
+            }
+            return {
+                name: fitted(con, "prefix", rows, everyone[test], "will_buy", config)  # noqa: B023
+                for name, config in models.items()
+            }
+
         scores = {name: np.empty(len(target)) for name in ("logistic", "trees")}
         for train, test in GroupKFold(5).split(everyone, groups=user):
-            for name, config in (("logistic", linear), ("trees", trees)):
-                scores[name][test] = fitted(
-                    con, "prefix", everyone[train], everyone[test], "will_buy", config
-                )
+            for name, values in both(train, test).items():
+                scores[name][test] = values
         blend = (scores["logistic"] + scores["trees"]) / 2
         areas = [
             roc_auc_score(target, one) for one in (rule, scores["logistic"], scores["trees"], blend)
@@ -249,12 +280,11 @@ def events(folder: Path) -> None:
         late = found["day"].astype("datetime64[D]").astype(int) > cut
         third = np.array([hash_of(one) % 2 == 0 for one in user])
         train, test = np.flatnonzero(~late & ~third), np.flatnonzero(late & third)
-        timed = {name: fitted(con, "prefix", everyone[train], everyone[test], "will_buy", config)
-                 for name, config in (("logistic", linear), ("trees", trees))}  # fmt: skip
-        both = (timed["logistic"] + timed["trees"]) / 2
+        timed = both(train, test)
+        mean = (timed["logistic"] + timed["trees"]) / 2
         by_time = [
             roc_auc_score(target[test], one)
-            for one in (rule[test], timed["logistic"], timed["trees"], both)
+            for one in (rule[test], timed["logistic"], timed["trees"], mean)
         ]
         print(
             f"{k:<3d} {len(target):6,d}  {'':21s}" + "  ".join(f"{area:.3f}" for area in areas)
@@ -383,11 +413,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path)
     parser.add_argument("--part", choices=("shoppers", "events", "policy"))
+    parser.add_argument("--moments", type=int, nargs="*", default=[1, 2, 3, 5, 8, 12])
     options = parser.parse_args()
     if options.data and options.part in (None, "shoppers"):
         shoppers(options.data)
     if options.data and options.part in (None, "events"):
-        events(options.data)
+        events(options.data, tuple(options.moments))
     if options.part in (None, "policy"):
         policy()
 

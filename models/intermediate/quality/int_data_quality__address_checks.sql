@@ -11,7 +11,9 @@ events as (
 addresses as (
     select
         ip_address,
-        address_kind
+        address_kind,
+        -- Written as IPv6, and read as the IPv4 address it is.
+        coalesce(ip_address like '%:%:%' and network_key not like '%:%', false) as is_mapped
     from {{ ref('int_ip_addresses__listed') }}
 ),
 
@@ -20,6 +22,7 @@ told as (
         'page_requests' as entity,
         requests.user_agent,
         addresses.address_kind,
+        addresses.is_mapped,
         false as is_ahead
     from requests
     left join addresses on requests.ip_address = addresses.ip_address
@@ -28,6 +31,7 @@ told as (
         'events' as entity,
         events.user_agent,
         addresses.address_kind,
+        addresses.is_mapped,
         events.event_at > events.received_at as is_ahead
     from events
     left join addresses on events.ip_address = addresses.ip_address
@@ -47,6 +51,7 @@ counted as (
         - sum(case when told.entity is null then 1 else 0 end) as malformed_count,
         sum(case when told.address_kind in ('private', 'reserved') then 1 else 0 end)
             as private_count,
+        sum(case when told.is_mapped then 1 else 0 end) as mapped_count,
         sum(case when told.entity is not null and told.user_agent is null then 1 else 0 end)
             as without_user_agent_count,
         sum(case when length(told.user_agent) > 500 then 1 else 0 end) as long_user_agent_count,
@@ -69,6 +74,13 @@ checks as (
         entity,
         row_count as checked_count,
         cast(private_count as bigint) as affected_count
+    from counted
+    union all
+    select
+        'addresses_ipv4_in_ipv6' as check_name,
+        entity,
+        row_count as checked_count,
+        cast(mapped_count as bigint) as affected_count
     from counted
     union all
     select
