@@ -1,6 +1,6 @@
 # Everything a person or a machine does with Martlet. `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help build publish test test-spark test-long test-oldest check lint format docs report clean lock
+.PHONY: help build publish spark test test-spark test-long test-oldest check lint format docs report clean lock
 
 # The first Python of 3.11 or newer on this machine; override with make PYTHON=...
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3 python; do \
@@ -19,11 +19,14 @@ build: $(BIN)/.installed ## Environment, install, and dbt build on the sample sh
 publish: $(BIN)/.installed ## Copy marts and exports of the last green build for readers: makes published/
 	$(BIN)/martlet publish $(ARGS)
 
+spark: .venv-spark/.installed ## The round on Spark: features there, fits on DuckDB, predictions and marts there: target/spark
+	.venv-spark/bin/martlet spark $(ARGS)
+
 test: $(BIN)/.installed-dev ## Everything that proves the project: project checks, dbt build, Python tests
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 test-spark: .venv-spark/.installed ## The SQL models on Sail, an engine that speaks Spark: equal to DuckDB, table by table
-	.venv-spark/bin/python -m pytest tests/python/test_spark.py $(ARGS)
+	.venv-spark/bin/python -m pytest tests/python/test_spark.py tests/python/test_spark_models.py $(ARGS)
 
 test-long: $(BIN)/.installed-dev ## What takes minutes: runs on a schedule, not on every change
 	$(BIN)/python -m pytest -m long $(ARGS)

@@ -3,7 +3,7 @@
     A model that has not been built yet, or that is named by a text, is not looked up.
 #}
 {% macro ml_need_function(model, function, version=none) -%}
-    {%- if execute and model is not string -%}
+    {%- if execute and model is not string and target.type == 'duckdb' -%}
         {%- set relation = adapter.get_relation(model.database, model.schema, model.identifier) -%}
         {%- if relation -%}
             {%- set columns = adapter.get_columns_in_relation(relation) | map(attribute='name') | list -%}

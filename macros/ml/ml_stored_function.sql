@@ -3,6 +3,10 @@
     model's, so this works when the model has never been built.
 #}
 {% macro ml_stored_function(model, function, input=none, arguments={}, version=none) -%}
+    {{- return(adapter.dispatch('ml_stored_function', 'martlet')(model, function, input, arguments, version)) -}}
+{%- endmacro %}
+
+{% macro default__ml_stored_function(model, function, input, arguments, version) -%}
     {%- set pin = '_v' ~ version if version is not none else '' -%}
     {%- set parts = [] -%}
     {%- if input is not none -%}
@@ -18,4 +22,35 @@
         {%- set name = model.include(identifier=False) ~ '.' ~ adapter.quote(model.identifier ~ pin ~ '_' ~ function) -%}
     {%- endif -%}
     {{- name ~ '(' ~ parts | join(', ') ~ ')' -}}
+{%- endmacro %}
+
+{# Spark has no functions over tables: there the champion's text is read from the table that `martlet spark` keeps
+   it in, and stands in the place of the call. #}
+{% macro spark__ml_stored_function(model, function, input, arguments, version) -%}
+    {%- if not execute -%}
+        {{- return('(select 1 as not_built_yet)') -}}
+    {%- endif -%}
+    {%- set name = function ~ ('_stored' if input is none else '') -%}
+    {%- set what = "Function " ~ name ~ " of " ~ model -%}
+    {%- if version is not none -%}
+        {%- do exceptions.raise_compiler_error(what ~ ": on Spark only the champion answers, leave out version.") -%}
+    {%- endif -%}
+    {%- set path = (model | string | replace('`', '')).split('.') -%}
+    {%- set found = run_query(
+        "select query, defaults, problem from " ~ path[:-1] | join('.') ~ ".`" ~ path[-1] ~ "__functions`"
+        ~ " where function_name = '" ~ name ~ "'"
+    ).rows -%}
+    {%- if not found or found[0][2] -%}
+        {%- do exceptions.raise_compiler_error(
+            what ~ " is not on Spark" ~ (": " ~ found[0][2] if found) ~ ". See docs/spark.md."
+        ) -%}
+    {%- endif -%}
+    {%- set text = namespace(query=found[0][0]) -%}
+    {%- for argument, default in fromjson(found[0][1]).items() -%}
+        {%- set given = arguments.get(argument) -%}
+        {%- set text.query = text.query | replace(
+            '__martlet_argument_' ~ argument, (default if given is none else given) | string | lower
+        ) -%}
+    {%- endfor -%}
+    {{- return('(' ~ text.query | replace('__martlet_the_rows', input | string) ~ ')') -}}
 {%- endmacro %}

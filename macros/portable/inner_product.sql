@@ -8,5 +8,6 @@
 {%- endmacro %}
 
 {% macro spark__inner_product(first, second) -%}
-    aggregate(zip_with({{ first }}, {{ second }}, (x, y) -> x * y), cast(0 as double), (a, x) -> a + x)
+    {#- Sail has no zip_with(). -#}
+    aggregate(transform({{ first }}, (x, i) -> x * get({{ second }}, i)), 0e0, (a, x) -> a + x)
 {%- endmacro %}

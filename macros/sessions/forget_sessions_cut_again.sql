@@ -2,8 +2,7 @@
    from some session to the end. #}
 {% macro forget_sessions_cut_again() -%}
     {%- if is_incremental() %}
-    delete from {{ this }}
-    where session_id in (
+    {%- set gone -%}
         select stored.session_id
         from {{ this }} as stored
         inner join (
@@ -14,6 +13,7 @@
         ) as cut_again
             on stored.visitor_id = cut_again.visitor_id
             and stored.session_number >= cut_again.session_number
-    )
+    {%- endset %}
+    {{ delete_matching(this, 'session_id', gone) }}
     {%- endif %}
 {%- endmacro %}

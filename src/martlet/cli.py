@@ -57,6 +57,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from martlet.bqml import cli as bqml
 
             return int(bqml.run(options))
+        if options.command == "spark":
+            from martlet.spark import round as spark_round
+
+            return spark_round.run(options, _project(options.project_dir))
         if options.command == "publish":
             from martlet.readers import cli as readers
 
@@ -113,6 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     from martlet.readers import cli as readers
     from martlet.report import cli as report
     from martlet.simulate.cli import add_arguments
+    from martlet.spark.round import add_arguments as spark_arguments
 
     readers.add_arguments(
         commands.add_parser(
@@ -160,6 +165,17 @@ def _parser() -> argparse.ArgumentParser:
             "report",
             help="write charts of the marts into one HTML file",
             description='Writes one HTML file with charts; needs pip install "martlet[report]".',
+        )
+    )
+
+    spark_arguments(
+        commands.add_parser(
+            "spark",
+            help="features and predictions on Spark, fits on DuckDB",
+            description=(
+                "Builds the tables on Spark Connect (MARTLET_SPARK_REMOTE, or Sail on this "
+                "machine), fits the models on DuckDB and applies them on Spark."
+            ),
         )
     )
 

@@ -32,7 +32,11 @@ def _module() -> Any:
     environment.globals |= {
         "martlet": _Namespace(),
         "exceptions": SimpleNamespace(raise_compiler_error=_raise),
-        "adapter": SimpleNamespace(quote=lambda name: f'"{name}"'),
+        "adapter": SimpleNamespace(
+            quote=lambda name: f'"{name}"',
+            dispatch=lambda name, package: getattr(_module(), f"default__{name}"),
+        ),
+        "return": lambda value: value,
     }
     files = [
         path.read_text()

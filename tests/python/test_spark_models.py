@@ -1,0 +1,156 @@
+"""Stored functions of fitted models say the same on Sail; what has no equal is refused by name.
+
+Needs the extra ``spark``: ``make test-spark`` makes its environment.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import math
+
+import pytest
+
+from martlet.spark.translate import INPUT, spark_functions
+from ml_support import HOSTILE, TRAINING, connect, fit, rows
+from test_export import FEATURES, MODELS
+
+needs_sail = [
+    pytest.mark.skipif(
+        importlib.util.find_spec("pysail") is None,
+        reason="the extra spark is not installed: make test-spark",
+    ),
+    pytest.mark.filterwarnings("ignore"),
+]
+
+LABELLED = "from shown where y is not null and two is not null and three is not null"
+#: Functions that are compared, beside predict.
+MORE = ("explain_predict", "evaluate")
+
+
+@pytest.fixture(scope="module")
+def con():
+    """One fitted model of each type, and rows to apply them to."""
+    con = connect()
+    con.execute(TRAINING)
+    con.execute(HOSTILE)
+    for name, (model_type, label, options) in MODELS.items():
+        settings = {"model_type": model_type, "entity_cols": ["id"], **options}
+        if label:
+            settings |= {"labels": label, "data_split_method": "NO_SPLIT"}
+        fit(
+            con, name, f"select {FEATURES}{f', {label}' if label else ''} from training", **settings
+        )
+    con.execute(
+        f"create table shown as select {FEATURES}, y, two, three from training union all by name "
+        f"select id + 1000 as id, x, n, colour, flag from hostile"
+    )
+    return con
+
+
+@pytest.fixture(scope="module")
+def spark(tmp_path_factory, con):
+    """A session on Sail with the same rows."""
+    from pyspark.sql import SparkSession
+
+    from martlet.spark.engine import spark_server
+
+    with spark_server(tmp_path_factory.mktemp("sail")) as remote:
+        session = SparkSession.builder.remote(remote).getOrCreate()
+        session.createDataFrame(con.query("from shown").to_arrow_table()).createOrReplaceTempView(
+            "shown"
+        )
+        session.createDataFrame(con.query(LABELLED).to_arrow_table()).createOrReplaceTempView(
+            "labelled"
+        )
+        con.execute(f"create view labelled as {LABELLED}")
+        yield session
+        session.stop()
+
+
+def translated(con, name):
+    version, text = con.execute(
+        f"select model_version, functions from {name} where is_champion"
+    ).fetchall()[0]
+    return spark_functions(json.loads(text), f"{name}_v{version}_")
+
+
+def query(made, table):
+    text = made.query.replace(INPUT, table)
+    for argument, value in made.defaults.items():
+        text = text.replace(f"__martlet_argument_{argument}", value)
+    return text
+
+
+def same(ours, theirs):
+    """Tell whether two values are the same, numbers within 1e-9."""
+    if isinstance(ours, dict):
+        return all(same(ours[key], theirs[key]) for key in ours)
+    if isinstance(ours, list):
+        return len(ours) == len(theirs) and all(map(same, ours, theirs))
+    if isinstance(ours, float) and theirs is not None:
+        if math.isnan(ours) or math.isinf(ours):
+            return str(ours) == str(theirs)
+        return math.isclose(ours, theirs, rel_tol=1e-9, abs_tol=1e-9)
+    return ours == theirs
+
+
+class TestOnSail:
+    pytestmark = needs_sail
+
+    @pytest.mark.parametrize("name", MODELS)
+    def test_every_type_predicts_the_same(self, con, spark, name):
+        function = "predict_with_input" if name == "axes" else "predict"
+        ours = {row["id"]: row for row in rows(con, f"from {name}_{function}('shown')")}
+        answer = spark.sql(query(translated(con, name)[function], "shown")).toArrow().to_pylist()
+        theirs = {row["id"]: row for row in answer}
+        assert len(answer) == len(ours)
+        for place, row in ours.items():
+            for column, value in row.items():
+                assert same(value, theirs[place][column]), (column, row, theirs[place])
+
+    @pytest.mark.parametrize("name", [n for n, (_, label, _) in MODELS.items() if label])
+    @pytest.mark.parametrize("function", MORE)
+    def test_what_else_a_type_says_is_the_same_or_refused(self, con, spark, name, function):
+        made = translated(con, name).get(function)
+        if made is None or made.problem:
+            pytest.skip(made.problem if made else "this type has no such function")
+        ours = sorted(
+            rows(con, f"from {name}_{function}('labelled')"), key=lambda row: row.get("id", 0)
+        )
+        answer = spark.sql(query(made, "labelled")).toArrow().to_pylist()
+        theirs = sorted(answer, key=lambda row: row.get("id", 0))
+        assert len(ours) == len(theirs)
+        for one, other in zip(ours, theirs, strict=True):
+            for column, value in one.items():
+                assert same(value, other[column]), (column, value, other[column])
+
+
+def test_what_has_no_equal_is_refused_by_name():
+    functions = {
+        "predict": ["(input) as table (select lgamma(x) as y from query_table(input))"],
+        "evaluate": [
+            "(input) as table (select avg(y) as y from m_v1_predict(input))",
+            "() as table (select 1.5 as y)",
+        ],
+        "lists": [
+            "(input) as table (select list_reduce(x, lambda a, b: a + b) as y "
+            "from query_table(input))"
+        ],
+    }
+    made = spark_functions(functions, "m_v1_")
+    assert made["predict"].problem == "lgamma() has no equal on Spark"
+    assert made["evaluate"].problem == "lgamma() has no equal on Spark"
+    assert "list_reduce" in made["lists"].problem.lower()
+    assert made["evaluate_stored"].query == "SELECT 1.5e0 AS y"
+    assert not made["lists"].query
+
+
+def test_arguments_and_decimals_are_written_for_spark():
+    text = "select x > threshold as y, [1, 2][i] as z, 0.1 * x as w from query_table(input) as r"
+    functions = {"predict": [f"(input, threshold := 0.5) as table ({text})"]}
+    made = spark_functions(functions, "m_v1_")["predict"]
+    assert made.defaults == {"threshold": "0.5"}
+    assert "x > __martlet_argument_threshold" in made.query
+    assert "GET(ARRAY(1, 2), ((i) - 1))" in made.query
+    assert "0.1e0" in made.query
