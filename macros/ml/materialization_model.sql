@@ -14,6 +14,7 @@
         'sql': compiled_code if model.language == 'sql' else none,
         'ml_config': ml_config,
         'full_refresh': should_full_refresh(),
+        'retrain_after_days': meta.get('retrain_after_days'),
     } -%}
 
     {#- a table that models share cannot be made inside a transaction while another model makes it too -#}

@@ -21,6 +21,7 @@ from martlet.errors import InsufficientData, MartletError
 from martlet.estimators import find_estimator
 from martlet.estimators.base import Estimator, Previous, Training
 from martlet.gate import feature_columns
+from martlet.holding import changed_parts, holding_reason, latest_as_of
 from martlet.options import Options, parse_options
 from martlet.preprocessing import Preparation, learn_encoding
 from martlet.publish import (
@@ -198,6 +199,11 @@ def fit_model(con: duckdb.DuckDBPyConnection, spec: ModelSpec) -> Outcome:
     same = next((v for v in reversed(versions) if v["training_fingerprint"] == printed), None)
     if same is not None and champion is not None and not spec.full_refresh:
         return _reuse(store, same, champion, outcome)
+    if champion is not None and not spec.full_refresh:
+        now = datetime.now(UTC).replace(tzinfo=None)
+        held = holding_reason(con, spec.sql, versions, printed, options, now)
+        if held:
+            return _hold(store, champion, held, outcome)
     if spec.full_refresh and same is not None:
         outcome.log.append("fits again because of --full-refresh")
     elif versions:
@@ -223,6 +229,7 @@ def fit_model(con: duckdb.DuckDBPyConnection, spec: ModelSpec) -> Outcome:
                 "evaluation_fraction": prepared.split.evaluation_fraction,
                 "test_fraction": prepared.split.test_fraction,
                 "rows": prepared.counts,
+                "as_of": latest_as_of(con, f"from {prepared.table}", options),
             }
         ),
         "training_fingerprint": printed,
@@ -258,6 +265,19 @@ def _previous(champion: Mapping[str, Any] | None, estimator: Estimator) -> Previ
     return Previous(champion["model_version"], parameters) if parameters else None
 
 
+def _hold(
+    store: ModelStore, champion: Mapping[str, Any], reason: str, outcome: Outcome
+) -> Outcome:
+    """Go on with the champion until it is time to fit."""
+    version = champion["model_version"]
+    outcome.version, outcome.status = version, "reused"
+    if store.repair():
+        outcome.log.append("stored functions were missing and are made again")
+    store.set_status(version, "reused")
+    outcome.log.append(f"version {version} is reused: {reason} (retrain_after_days)")
+    return outcome
+
+
 def _reuse(
     store: ModelStore, same: Mapping[str, Any], champion: Mapping[str, Any], outcome: Outcome
 ) -> Outcome:
@@ -285,11 +305,11 @@ def _reuse(
 
 def _difference(last: Mapping[str, Any], printed: str) -> str:
     """Say which parts of the fingerprint changed since the last version."""
-    before = dict(part.split(":", 1) for part in str(last["training_fingerprint"]).split("/"))
-    now = dict(part.split(":", 1) for part in printed.split("/"))
-    names = {"rows": "rows", "query": "query", "options": "options", "martlet": "package"}
-    changed = [names[key] for key in now if before.get(key) != now[key]]
+    shown = {"martlet": "package"}
+    parts = changed_parts(str(last["training_fingerprint"]), printed)
+    changed = [shown.get(name, name) for name in parts]
     if not changed:
         return f"there is no champion since version {last['model_version']}"
-    verb = "have" if len(changed) > 1 or changed[0] in ("rows", "options") else "has"
-    return f"{' and '.join(changed)} {verb} changed since version {last['model_version']}"
+    listed = " and ".join([", ".join(changed[:-1]), changed[-1]] if changed[1:] else changed)
+    verb = "have" if len(changed) > 1 or changed[0] in ("rows", "columns", "options") else "has"
+    return f"{listed} {verb} changed since version {last['model_version']}"

@@ -11,7 +11,7 @@ import contextlib
 import json
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import duckdb
@@ -40,7 +40,8 @@ def run(
     con : duckdb.DuckDBPyConnection
         The build's connection, with an open transaction.
     payload : str
-        JSON from the materialization: name, schema, database, sql, ml_config, full_refresh.
+        JSON from the materialization: name, schema, database, sql, ml_config, full_refresh,
+        retrain_after_days (from ``meta``, for models whose ``ml_config`` does not say).
     python_model : callable, optional
         Runs the user's Python model and returns what it returned.
     """
@@ -52,7 +53,10 @@ def run(
             schema=given["schema"],
             database=given["database"],
             sql=_query(con, request.rows, given["name"]) if request else _one_query(given["sql"]),
-            ml_config=(request.ml_config if request else None) or given["ml_config"] or {},
+            ml_config=_with_patience(
+                (request.ml_config if request else None) or given["ml_config"] or {},
+                given.get("retrain_after_days"),
+            ),
             full_refresh=bool(given["full_refresh"]),
             estimator=request.estimator if request else None,
         )
@@ -83,6 +87,13 @@ def make_shared(con: duckdb.DuckDBPyConnection, sql: str) -> None:
     """
     with _ONE_AT_A_TIME, con.cursor() as cursor:
         cursor.execute(sql)
+
+
+def _with_patience(ml_config: Mapping[str, Any], days: Any) -> Mapping[str, Any]:
+    """Add `retrain_after_days` of a whole folder to a model that does not say for itself."""
+    if days is None or "retrain_after_days" in {str(key).lower() for key in ml_config}:
+        return ml_config
+    return {**ml_config, "retrain_after_days": days}
 
 
 def _request(python_model: Callable[[], Any]) -> ModelRequest:

@@ -74,6 +74,11 @@ class Options(Mapping[str, Any]):
         """Return the same options with some values changed and nothing to tune."""
         return Options(self.model_type, {**self.settings, **changes}, self.given, self.notices)
 
+    def fitting(self) -> str:
+        """Write what a fit depends on: all options but those of when to fit."""
+        settings = {name: value for name, value in self.settings.items() if name not in _WHEN}
+        return Options(self.model_type, settings, search=self.search).as_json()
+
     def as_json(self) -> str:
         """Write the options as one JSON object, keys sorted, with what tuning varied."""
         search = {
@@ -86,6 +91,8 @@ class Options(Mapping[str, Any]):
         return json.dumps(values, sort_keys=True)
 
 
+#: They say when to fit, not what comes of it.
+_WHEN = ("retrain_after_days",)
 _CLOUD = "there is no model registry outside Google Cloud"
 
 #: Options of every type.
@@ -96,6 +103,7 @@ COMMON = (
     Option("transform", None, "any"),
     Option("champion_metric", None, "text"),
     Option("champion_tolerance", 0.0, "number", low=0),
+    Option("retrain_after_days", 0.0, "number", low=0),
     Option("model_registry", None, "text", ignored=_CLOUD),
     Option("vertex_ai_model_id", None, "text", ignored=_CLOUD),
     Option("vertex_ai_model_version_aliases", None, "any", ignored=_CLOUD),

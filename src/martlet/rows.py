@@ -86,8 +86,8 @@ def fingerprint(
 ) -> str:
     """Return a text that changes with anything a fit depends on.
 
-    Four parts, so that one can see which changed: rows, query, options and package. The rows are
-    hashed inside DuckDB, in any order.
+    Five parts, so that one can see which changed: rows, columns, query, options and package. The
+    rows are hashed inside DuckDB, in any order.
 
     Parameters
     ----------
@@ -106,9 +106,10 @@ def fingerprint(
     ).fetchall()[0]
     schema = ", ".join(f"{name} {kind}" for name, kind in columns)
     parts = {
-        "rows": f"{rows} {total} {mixed} {schema}",
+        "rows": f"{rows} {total} {mixed}",
+        "columns": schema,
         "query": " ".join(sql.split()),
-        "options": options.as_json(),
+        "options": options.fitting(),
     }
     short = [
         f"{name}:{hashlib.sha256(part.encode()).hexdigest()[:16]}" for name, part in parts.items()

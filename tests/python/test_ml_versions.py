@@ -70,6 +70,85 @@ def test_a_full_refresh_always_fits(con):
     assert "--full-refresh" in outcome.log[0]
 
 
+KEEPING = {**LINE, "retrain_after_days": 7}
+
+
+def aged(con, days):
+    con.execute(f"update line set trained_at = trained_at - interval {days} day")
+
+
+def test_new_rows_wait_until_the_last_fit_is_old_enough(con):
+    fit(con, "line", GOOD, **LINE)
+    con.execute("insert into training select * from training where id = 3")
+    # To begin to wait is no reason to fit.
+    outcome = fit(con, "line", GOOD, **KEEPING)
+    assert (outcome.status, outcome.version) == ("reused", 1)
+    assert outcome.log == [
+        "version 1 is reused: rows have changed, but the last fit is 0 of 7 days old "
+        "(retrain_after_days)"
+    ]
+    aged(con, 6)
+    assert "6 of 7 days old" in fit(con, "line", GOOD, **KEEPING).log[0]
+    aged(con, 1)
+    outcome = fit(con, "line", GOOD, **KEEPING)
+    assert (outcome.version, outcome.log[0]) == (2, "fits again: rows have changed since version 1")
+    # Without the option the next change of the rows fits, as ever.
+    con.execute("insert into training select * from training where id = 4")
+    assert fit(con, "line", GOOD, **LINE).version == 3
+
+
+@pytest.mark.parametrize(
+    ("sql", "config", "changed"),
+    [
+        (POOR, {}, "rows, columns and query have"),
+        (GOOD + " where id < 300", {}, "rows and query have"),
+        (GOOD, {"l2_reg": 0.5}, "rows and options have"),
+    ],
+)
+def test_another_definition_of_the_model_does_not_wait(con, sql, config, changed):
+    fit(con, "line", GOOD, **KEEPING)
+    con.execute("update training set x = x + 1 where id = 3")
+    assert changed in fit(con, "line", sql, **KEEPING, **config).log[0]
+
+
+def test_another_type_of_a_column_does_not_wait(con):
+    con.execute("create table typed as select x, n, y from training")
+    fit(con, "line", "select * from typed", **KEEPING)
+    con.execute("alter table typed alter n type double")
+    assert "columns" in fit(con, "line", "select * from typed", **KEEPING).log[0]
+
+
+def test_a_full_refresh_does_not_wait(con):
+    fit(con, "line", GOOD, **KEEPING)
+    con.execute("update training set x = x + 1 where id = 3")
+    assert refit(con, "line", GOOD, **KEEPING).version == 2
+
+
+def test_a_model_does_not_wait_in_a_past_that_it_has_learned_from(con):
+    dated = {**KEEPING, "as_of_col": "as_of_date"}
+    con.execute("create table dated as select *, date '2026-03-01' as as_of_date from training")
+    query = "select x, n, y, as_of_date from dated"
+    fit(con, "line", query, **dated)
+    con.execute("update dated set as_of_date = date '2026-03-08'")
+    assert fit(con, "line", query, **dated).version == 1
+    con.execute("update dated set as_of_date = date '2026-02-01'")
+    assert fit(con, "line", query, **dated).version == 2
+
+
+def test_too_little_data_does_not_wait(con):
+    con.execute("create table few as select * from training limit 0")
+    fit(con, "line", "select x, n, y from few", **KEEPING)
+    con.execute("insert into few select * from training")
+    assert fit(con, "line", "select x, n, y from few", **KEEPING).status == "trained"
+
+
+def test_days_to_wait_are_a_number(con):
+    with pytest.raises(MartletError, match="retrain_after_days"):
+        fit(con, "line", GOOD, **LINE, retrain_after_days="weekly")
+    with pytest.raises(MartletError, match="retrain_after_days"):
+        fit(con, "line", GOOD, **LINE, retrain_after_days=-1)
+
+
 def test_a_worse_version_stays_challenger(con):
     fit(con, "line", GOOD, **LINE)
     champion = predictions(con)
