@@ -23,7 +23,7 @@
         ~ "else 'reused' end as state from " ~ martlet._mart('dim_ml_models') ~ " order by title"
     ) -%}
     {%- set words = {
-        'fitted': 'fitted now', 'reused': 'reused, nothing changed',
+        'fitted': 'fitted now', 'reused': 'reused',
         'challenger': 'went on, the newer version did worse', 'insufficient_data': 'without enough data'
     } -%}
     {%- set parts = [] -%}

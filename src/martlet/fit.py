@@ -21,7 +21,7 @@ from martlet.errors import InsufficientData, MartletError
 from martlet.estimators import find_estimator
 from martlet.estimators.base import Estimator, Previous, Training
 from martlet.gate import feature_columns
-from martlet.holding import changed_parts, holding_reason, latest_as_of
+from martlet.holding import changed_parts, extent, holding_reason
 from martlet.options import Options, parse_options
 from martlet.preprocessing import Preparation, learn_encoding
 from martlet.publish import (
@@ -229,7 +229,7 @@ def fit_model(con: duckdb.DuckDBPyConnection, spec: ModelSpec) -> Outcome:
                 "evaluation_fraction": prepared.split.evaluation_fraction,
                 "test_fraction": prepared.split.test_fraction,
                 "rows": prepared.counts,
-                "as_of": latest_as_of(con, f"from {prepared.table}", options),
+                "extent": extent(con, spec.sql, options),
             }
         ),
         "training_fingerprint": printed,
@@ -265,9 +265,7 @@ def _previous(champion: Mapping[str, Any] | None, estimator: Estimator) -> Previ
     return Previous(champion["model_version"], parameters) if parameters else None
 
 
-def _hold(
-    store: ModelStore, champion: Mapping[str, Any], reason: str, outcome: Outcome
-) -> Outcome:
+def _hold(store: ModelStore, champion: Mapping[str, Any], reason: str, outcome: Outcome) -> Outcome:
     """Go on with the champion until it is time to fit."""
     version = champion["model_version"]
     outcome.version, outcome.status = version, "reused"

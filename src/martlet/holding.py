@@ -1,9 +1,10 @@
 """Whether a model is kept although its rows have changed: `retrain_after_days`.
 
 Without the option a model is fitted again whenever something has changed. With it new rows alone
-wait until the latest fit is so many days old; another query, other columns, options or another
-version of the package still fit at once, and so does an as-of date that goes back: a model must
-not predict a past that it has learned from.
+wait until the latest fit is so many days old, by the clock or by the as-of date. What makes it
+another model fits at once: another query, other columns, options or another version of the
+package. So does what makes it another data set: a tenth more or fewer rows, or an as-of date that
+goes back, as a model must not predict a past that it has learned from.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ import duckdb
 from martlet.options import Options
 from martlet.sqltext import identifier
 
-__all__ = ["changed_parts", "holding_reason", "latest_as_of"]
+__all__ = ["changed_parts", "extent", "holding_reason"]
+
+#: A larger change of the number of rows does not wait.
+_LITTLE = 0.1
 
 
 def changed_parts(before: str, now: str) -> list[str]:
@@ -28,8 +32,8 @@ def changed_parts(before: str, now: str) -> list[str]:
     return [name for name, value in new.items() if old.get(name) != value]
 
 
-def latest_as_of(con: duckdb.DuckDBPyConnection, query: str, options: Options) -> str | None:
-    """Return the latest as-of date of some rows as text; None where there is none.
+def extent(con: duckdb.DuckDBPyConnection, query: str, options: Options) -> dict[str, Any]:
+    """Return how many rows there are, and their latest as-of date where there is one.
 
     Parameters
     ----------
@@ -39,17 +43,20 @@ def latest_as_of(con: duckdb.DuckDBPyConnection, query: str, options: Options) -
         What to read them from.
     options : Options
         With ``as_of_col``.
+
+    Returns
+    -------
+    dict
+        ``rows`` and ``as_of`` (``YYYY-MM-DD HH:MM:SS`` or None).
     """
-    if not options.get("as_of_col"):
-        return None
-    column = identifier(options["as_of_col"])
-    relation = con.query(f"select max({column}) as latest from ({query})")
-    if not str(relation.types[0]).startswith(("DATE", "TIMESTAMP")):
-        return None
-    found = con.execute(
-        f"select strftime(cast(max({column}) as timestamp), '%Y-%m-%d %H:%M:%S') from ({query})"
-    ).fetchall()[0][0]
-    return None if found is None else str(found)
+    latest = "null"
+    if options.get("as_of_col"):
+        latest = f"max({identifier(options['as_of_col'])})"
+    counted = f"select count(*) as n, {latest} as latest from ({query})"
+    dated = str(con.query(counted).types[1]).startswith(("DATE", "TIMESTAMP"))
+    shown = "strftime(cast(latest as timestamp), '%Y-%m-%d %H:%M:%S')" if dated else "null"
+    rows, as_of = con.execute(f"select n, {shown} from ({counted})").fetchall()[0]
+    return {"rows": int(rows), "as_of": as_of}
 
 
 def holding_reason(
@@ -78,15 +85,18 @@ def holding_reason(
         The moment (UTC, without a zone).
     """
     days = options.get("retrain_after_days")
-    if not days or not versions:
+    if not days or not versions or versions[-1]["status"] == "insufficient_data":
         return None
     last = versions[-1]
-    age = now - last["trained_at"]
-    if last["status"] == "insufficient_data" or not timedelta(0) <= age < timedelta(days=days):
-        return None
     if changed_parts(last["training_fingerprint"], printed) != ["rows"]:
         return None
-    learned, current = json.loads(last["split"]).get("as_of"), latest_as_of(con, query, options)
-    if learned is not None and (current is None or current < learned):
+    learned, current = json.loads(last["split"])["extent"], extent(con, query, options)
+    if abs(current["rows"] - learned["rows"]) > _LITTLE * learned["rows"]:
         return None
-    return f"rows have changed, but the last fit is {age.days} of {days:g} days old"
+    ages = [now - last["trained_at"]]
+    if learned["as_of"] and current["as_of"]:
+        as_of, before = (datetime.fromisoformat(each["as_of"]) for each in (current, learned))
+        ages.append(as_of - before)
+    if min(ages) < timedelta(0) or max(ages) >= timedelta(days=days):
+        return None
+    return f"rows have changed, but the last fit is {max(ages).days} of {days:g} days old"

@@ -129,10 +129,26 @@ def test_a_model_does_not_wait_in_a_past_that_it_has_learned_from(con):
     con.execute("create table dated as select *, date '2026-03-01' as as_of_date from training")
     query = "select x, n, y, as_of_date from dated"
     fit(con, "line", query, **dated)
-    con.execute("update dated set as_of_date = date '2026-03-08'")
-    assert fit(con, "line", query, **dated).version == 1
-    con.execute("update dated set as_of_date = date '2026-02-01'")
+    con.execute("update dated set as_of_date = date '2026-02-28'")
     assert fit(con, "line", query, **dated).version == 2
+
+
+def test_days_are_those_of_the_data_too(con):
+    dated = {**KEEPING, "as_of_col": "as_of_date"}
+    con.execute("create table dated as select *, date '2026-03-01' as as_of_date from training")
+    query = "select x, n, y, as_of_date from dated"
+    fit(con, "line", query, **dated)
+    con.execute("update dated set as_of_date = date '2026-03-07'")
+    assert "6 of 7 days old" in fit(con, "line", query, **dated).log[0]
+    con.execute("update dated set as_of_date = date '2026-03-08'")
+    assert fit(con, "line", query, **dated).version == 2
+
+
+@pytest.mark.parametrize(("added", "version"), [(40, 1), (41, 2)])
+def test_a_tenth_more_rows_do_not_wait(con, added, version):
+    fit(con, "line", GOOD, **KEEPING)
+    con.execute(f"insert into training select * from training limit {added}")
+    assert fit(con, "line", GOOD, **KEEPING).version == version
 
 
 def test_too_little_data_does_not_wait(con):

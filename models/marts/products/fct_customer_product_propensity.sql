@@ -45,6 +45,8 @@ described as (
         ranked.product_name,
         ranked.category,
         ranked.purchase_probability,
+        cast({{ days_between('ranked.as_of_date', 'ranked.label_until') }} as integer)
+            as probability_horizon_days,
         cast(ranked.propensity_rank as integer) as propensity_rank,
         cast(ranked.propensity_decile as integer) as propensity_decile,
         ranked.cold_start_level,

@@ -46,6 +46,12 @@ evaluation as (
         recommendations.gain_over_personal_frequency,
         recommendations.gain_over_personal_frequency_low,
         recommendations.gain_over_personal_frequency_high,
+        recommendations.recall_gain_over_popularity,
+        recommendations.recall_gain_over_popularity_low,
+        recommendations.recall_gain_over_popularity_high,
+        recommendations.recall_gain_over_personal_frequency,
+        recommendations.recall_gain_over_personal_frequency_low,
+        recommendations.recall_gain_over_personal_frequency_high,
         recommendation_probabilities.calibration_error,
         recommendation_probabilities.brier_score,
         recommendation_probabilities.brier_score_of_the_share
@@ -78,6 +84,12 @@ evaluation as (
         next_baskets.gain_over_personal_frequency,
         next_baskets.gain_over_personal_frequency_low,
         next_baskets.gain_over_personal_frequency_high,
+        next_baskets.recall_gain_over_popularity,
+        next_baskets.recall_gain_over_popularity_low,
+        next_baskets.recall_gain_over_popularity_high,
+        next_baskets.recall_gain_over_personal_frequency,
+        next_baskets.recall_gain_over_personal_frequency_low,
+        next_baskets.recall_gain_over_personal_frequency_high,
         next_basket_probabilities.calibration_error,
         next_basket_probabilities.brier_score,
         next_basket_probabilities.brier_score_of_the_share
@@ -118,6 +130,12 @@ described as (
         evaluation.gain_over_personal_frequency as ndcg_gain_over_personal_frequency,
         evaluation.gain_over_personal_frequency_low as ndcg_gain_over_personal_frequency_low,
         evaluation.gain_over_personal_frequency_high as ndcg_gain_over_personal_frequency_high,
+        evaluation.recall_gain_over_popularity,
+        evaluation.recall_gain_over_popularity_low,
+        evaluation.recall_gain_over_popularity_high,
+        evaluation.recall_gain_over_personal_frequency,
+        evaluation.recall_gain_over_personal_frequency_low,
+        evaluation.recall_gain_over_personal_frequency_high,
         -- Said of what is shipped, where it was judged: the others have no probabilities.
         case when evaluation.is_shipped
                 and evaluation.split = 'judged'

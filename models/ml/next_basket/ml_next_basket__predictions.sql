@@ -1,7 +1,7 @@
 with
 
-purchases as (
-    select * from {{ ref('ml_recommendations__training_set') }}
+scores as (
+    select * from {{ ref('ml_next_basket__scores') }}
 ),
 
 products as (
@@ -12,32 +12,15 @@ as_of_dates as (
     select * from {{ ref('int_as_of_dates__spine') }}
 ),
 
-versions as (
-    select * from {{ ref('ml_next_basket__fit') }}
-),
-
-champion as (
-    select model_version
-    from versions
-    where is_champion
-),
-
--- More than are shown, as some may no longer be sold.
-recommended as (
-    select *
-    from {{ ml_recommend(
-        ref('ml_next_basket__fit'), 'purchases', n=var('martlet_recommendations') | int + 20
-    ) }}
-),
-
+-- Scores are kept from build to build; what may be sold is asked in each.
 sold as (
     select
-        recommended.*,
+        scores.*,
         row_number() over (
-            partition by recommended.customer_id order by recommended.rank
+            partition by scores.customer_id order by scores.score_rank
         ) as basket_rank
-    from recommended
-    left join products on recommended.product_id = products.product_id
+    from scores
+    left join products on scores.product_id = products.product_id
     where {{ can_be_sold('products') }}
 ),
 
@@ -53,11 +36,10 @@ predictions as (
         sold.popularity_score,
         sold.is_repeat,
         sold.reason_product_id,
-        sold.probability as basket_probability,
-        champion.model_version,
-        {{ build_timestamp() }} as predicted_at
+        sold.basket_probability,
+        sold.model_version,
+        sold.predicted_at
     from sold
-    cross join champion
     cross join as_of_dates
     where as_of_dates.is_current and sold.basket_rank <= {{ var('martlet_recommendations') }}
 )

@@ -1,11 +1,7 @@
 with
 
-purchases as (
-    select * from {{ ref('ml_recommendations__training_set') }}
-),
-
-customers as (
-    select * from {{ ref('shop_customers') }}
+scores as (
+    select * from {{ ref('ml_recommendations__scores') }}
 ),
 
 as_of_dates as (
@@ -16,16 +12,6 @@ products as (
     select * from {{ ref('int_products__listed') }}
 ),
 
-versions as (
-    select * from {{ ref('ml_recommendations__fit') }}
-),
-
-champion as (
-    select model_version
-    from versions
-    where is_champion
-),
-
 horizons as (
     select
         model_version,
@@ -33,48 +19,15 @@ horizons as (
     from {{ ml_part(ref('ml_recommendations__fit'), 'probability') }}
 ),
 
-current_date_of_data as (
-    select as_of_date
-    from as_of_dates
-    where is_current
-),
-
--- Who has bought nothing yet is asked about without a product.
-history as (
-    select
-        customer_id,
-        product_id,
-        basket_at
-    from purchases
-    union all
-    select
-        customers.customer_id,
-        cast(null as {{ dbt.type_string() }}) as product_id,
-        cast(null as timestamp) as basket_at
-    from customers
-    cross join current_date_of_data
-    where
-        not customers.is_test
-        and cast(customers.registered_at as date) < current_date_of_data.as_of_date
-        and customers.customer_id not in (select purchases.customer_id from purchases)
-),
-
--- More than are shown, as some may no longer be sold.
-recommended as (
-    select *
-    from {{ ml_recommend(
-        ref('ml_recommendations__fit'), 'history', n=var('martlet_recommendations') | int + 20
-    ) }}
-),
-
+-- Scores are kept from build to build; what may be sold is asked in each.
 sold as (
     select
-        recommended.*,
+        scores.*,
         row_number() over (
-            partition by recommended.customer_id order by recommended.rank
+            partition by scores.customer_id order by scores.score_rank
         ) as recommendation_rank
-    from recommended
-    left join products on recommended.product_id = products.product_id
+    from scores
+    left join products on scores.product_id = products.product_id
     where {{ can_be_sold('products') }}
 ),
 
@@ -83,7 +36,7 @@ predictions as (
         sold.customer_id,
         cast(sold.recommendation_rank as integer) as recommendation_rank,
         sold.product_id,
-        current_date_of_data.as_of_date,
+        as_of_dates.as_of_date,
         sold.score,
         sold.similarity_score,
         sold.frequency_score,
@@ -91,16 +44,17 @@ predictions as (
         sold.is_repeat,
         sold.cold_start_level,
         sold.reason_product_id,
-        sold.probability as purchase_probability,
-        case when sold.probability is not null then horizons.horizon_days end
+        sold.purchase_probability,
+        case when sold.purchase_probability is not null then horizons.horizon_days end
             as probability_horizon_days,
-        champion.model_version,
-        {{ build_timestamp() }} as predicted_at
+        sold.model_version,
+        sold.predicted_at
     from sold
-    cross join champion
-    cross join current_date_of_data
-    left join horizons on champion.model_version = horizons.model_version
-    where sold.recommendation_rank <= {{ var('martlet_recommendations') }}
+    cross join as_of_dates
+    left join horizons on sold.model_version = horizons.model_version
+    where
+        as_of_dates.is_current
+        and sold.recommendation_rank <= {{ var('martlet_recommendations') }}
 )
 
 select * from predictions

@@ -241,8 +241,8 @@ def _chosen(
     blend, is_better = choose(learning, measures, task, early, middle)
     judged = evaluate(learning, measures, blend, task, late, last)
     chosen_by = evaluate(learning, (), blend, task, early, middle)
-    is_better = is_better and _beats_both(judged)
-    shipped = blend if is_better else _better_baseline(blend, chosen_by)
+    is_better = is_better and _beats_both(judged, task.criterion)
+    shipped = blend if is_better else _better_baseline(blend, chosen_by, task.criterion)
     horizon = min(second - first, int(history.time[-1]) + 1 - second)
     probability, checks = _calibrated(
         history, learning, shipped, task, ((early, first), (late, second)), horizon
@@ -254,17 +254,18 @@ def _chosen(
     return _Found(shipped, rows, probability, checks)
 
 
-def _beats_both(rows: Sequence[Mapping[str, Any]]) -> bool:
+def _beats_both(rows: Sequence[Mapping[str, Any]], criterion: str) -> bool:
+    gain = "recall_gain_over" if criterion == "recall_at_10" else "gain_over"
     own = [row for row in rows if (row["recommender"], row["target"]) == ("blend", "all")]
     return any(
-        row["gain_over_popularity_low"] > 0 and row["gain_over_personal_frequency_low"] > 0
+        row[f"{gain}_popularity_low"] > 0 and row[f"{gain}_personal_frequency_low"] > 0
         for row in own
     )
 
 
-def _better_baseline(blend: Blend, chosen_by: Sequence[Mapping[str, Any]]) -> Blend:
+def _better_baseline(blend: Blend, chosen_by: Sequence[Mapping[str, Any]], criterion: str) -> Blend:
     known = blend.baselines()
-    worth = {row["recommender"]: row["ndcg_at_10"] for row in chosen_by if row["target"] == "all"}
+    worth = {row["recommender"]: row[criterion] for row in chosen_by if row["target"] == "all"}
     return known[max(known, key=lambda name: worth.get(name, 0.0))]
 
 

@@ -23,12 +23,18 @@ __all__ = ["EVALUATION", "TARGETS", "evaluate"]
 
 #: Which purchases count, and which products are recommended: all, those bought before, others.
 TARGETS = ("all", "repeat", "discovery")
-_BOUNDS = ("ndcg", "gain_over_popularity", "gain_over_personal_frequency")
+_BASELINES = ("popularity", "personal_frequency")
+#: Gains are counted in NDCG and, as ``recall_gain_...``, in recall.
+_GAINS = {
+    f"{prefix}gain_over_{baseline}": (metric, baseline)
+    for prefix, metric in (("", "ndcg_at_10"), ("recall_", "recall_at_10"))
+    for baseline in _BASELINES
+}
+_BOUNDS = ("ndcg", *_GAINS)
 #: Figures of one recommender and target.
 EVALUATION = (
     "ndcg_at_10", "hit_rate_at_10", "recall_at_10", "mean_average_precision_at_10", "coverage",
-    "gini", "novelty", "gain_over_popularity", "gain_over_personal_frequency",
-    *(f"{name}_{end}" for name in _BOUNDS for end in ("low", "high")),
+    "gini", "novelty", *_GAINS, *(f"{name}_{end}" for name in _BOUNDS for end in ("low", "high")),
 )  # fmt: skip
 _RESAMPLES = 500
 
@@ -84,7 +90,7 @@ def evaluate(
     }
     return [
         {"recommender": name, "target": target}
-        | _figures(row, found["popularity", target], found["personal_frequency", target], drawn)
+        | _figures(row, {other: found[other, target][0] for other in _BASELINES}, drawn)
         for (name, target), row in found.items()
     ]
 
@@ -123,18 +129,17 @@ def _drawn(count: int) -> NDArray[np.float64]:
     return rng.multinomial(count, np.full(count, 1 / count), size=_RESAMPLES) / count
 
 
-def _figures(own: Any, popularity: Any, frequency: Any, weights: Any) -> dict[str, Any]:
+def _figures(own: Any, baselines: Mapping[str, Any], weights: Any) -> dict[str, Any]:
     """Return means, and the gains over both baselines, with 95 % intervals over the same users."""
     rows, spread = own
-    ndcg = rows["ndcg_at_10"]
-    drawn = np.stack(
-        [ndcg, ndcg - popularity[0]["ndcg_at_10"], ndcg - frequency[0]["ndcg_at_10"]], axis=1
-    )
-    low, high = np.quantile(weights[len(ndcg)] @ drawn, [0.025, 0.975], axis=0)
-    result: dict[str, Any] = {"judged_user_count": len(ndcg)}
-    result |= {name: float(values.mean()) for name, values in rows.items()} | spread
-    means = drawn.mean(axis=0)
-    gains_over = {"gain_over_popularity": means[1], "gain_over_personal_frequency": means[2]}
-    for place, name in enumerate(_BOUNDS):
-        gains_over |= {f"{name}_low": low[place], f"{name}_high": high[place]}
-    return result | {name: float(value) for name, value in gains_over.items()}
+    gained = {
+        name: rows[metric] - baselines[baseline][metric]
+        for name, (metric, baseline) in _GAINS.items()
+    }
+    drawn = np.stack([rows["ndcg_at_10"], *gained.values()], axis=1)
+    low, high = np.quantile(weights[len(drawn)] @ drawn, [0.025, 0.975], axis=0)
+    result: dict[str, Any] = {"judged_user_count": len(drawn)}
+    means = {name: values.mean() for name, values in (rows | gained).items()}
+    bounds = {f"{name}_low": low[place] for place, name in enumerate(_BOUNDS)}
+    bounds |= {f"{name}_high": high[place] for place, name in enumerate(_BOUNDS)}
+    return result | spread | {name: float(value) for name, value in (means | bounds).items()}

@@ -88,6 +88,14 @@ class Task:
     next_order: bool
     most: int
 
+    @property
+    def criterion(self) -> str:
+        """What blends are chosen by: the order of ten products, or how much of an order is named.
+
+        An order holds all its products at once: which of the ten comes first says little there.
+        """
+        return "recall_at_10" if self.next_order else "ndcg_at_10"
+
     def targets(self, before: Window, after: Window) -> tuple[NDArray[np.int64], Any]:
         """Return users with purchases both before and after, and what they bought after."""
         after = after.next_orders() if self.next_order else after
@@ -166,7 +174,7 @@ def gains(score: Any, wanted: Any, size: Any = None) -> tuple[Any, dict[str, Any
 
 
 class _Search:
-    """Blends tried one after another, each judged by its NDCG for the same users.
+    """Blends tried one after another, each judged by the task's criterion for the same users.
 
     Only items that any blend could put first are looked at: the user's own, the most popular, and
     the nearest by each measure. So a blend costs little, however many items there are.
@@ -181,7 +189,7 @@ class _Search:
         after: Window,
     ) -> None:
         self.users, wanted = task.targets(before, after)
-        self.learning, self.before = learning, before
+        self.learning, self.before, self.criterion = learning, before, task.criterion
         self.near = learning.nears(measures, before)
         self._kept: dict[Any, Any] = {}
         days = float(np.ptp(before.time)) / DAY if len(before.time) else 0.0
@@ -232,7 +240,7 @@ class _Search:
         return self._kept[key]
 
     def gained(self, blend: Blend) -> NDArray[np.float64]:
-        """Return the NDCG of each user."""
+        """Return the criterion of each user."""
         before, longest, days = self.before, self.learning.longest, blend.popularity_half_life_days
         score = blend.popularity * self._part(days, lambda: before.popularity(days)[self.place])
         decay = blend.frequency_decay
@@ -249,7 +257,7 @@ class _Search:
                 ),
             )
         score = np.where(self.place >= 0, score, -np.inf)
-        found: NDArray[np.float64] = gains(score, self.wanted, self.size)[1]["ndcg_at_10"]
+        found: NDArray[np.float64] = gains(score, self.wanted, self.size)[1][self.criterion]
         return found
 
     def best(self, blends: list[Blend]) -> Blend:
