@@ -356,6 +356,20 @@ def test_repeated_missing_and_zero_ratings_are_told(con: duckdb.DuckDBPyConnecti
     assert len(rows(con, "from n__users where user_id = '1'")) == 0
 
 
+def test_ratings_that_are_no_numbers_do_not_reach_the_metrics(
+    con: duckdb.DuckDBPyConnection,
+) -> None:
+    fit(con, "m", "select user, item, rating::double as rating from ratings", **NAMES)
+    con.execute(
+        "create table odd as select user, item, rating::double as rating from ratings union all "
+        "select 1, 'item 1', unnest(['nan'::double, 'inf'::double, '-inf'::double])"
+    )
+    outcome = fit(con, "n", "from odd", **NAMES)
+    assert "3 rows without user, item or (finite) rating are left out" in outcome.log
+    assert rows(con, "from n_evaluate()") == rows(con, "from m_evaluate()")
+    assert rows(con, "from n_evaluate('odd')") == rows(con, "from m_evaluate('ratings')")
+
+
 @pytest.mark.parametrize(
     ("query", "options", "message"),
     [

@@ -68,7 +68,7 @@ def _regression(predict: str, label: Label) -> str:
 with {PREFIX}pairs as (
     select cast({_P}.{identifier(label.name)} as double) as y,
         {_P}.{identifier("predicted_" + label.name)} as p
-    from {predict}(input) as {_P} where {_P}.{identifier(label.name)} is not null
+    from {predict}(input) as {_P} where isfinite(cast({_P}.{identifier(label.name)} as double))
 ), {PREFIX}centred as (select y, p, y - p as e, avg(y) over () as m from {PREFIX}pairs)
 select
     avg(abs(e)) as mean_absolute_error,

@@ -142,4 +142,5 @@ def _figures(own: Any, baselines: Mapping[str, Any], weights: Any) -> dict[str, 
     means = {name: values.mean() for name, values in (rows | gained).items()}
     bounds = {f"{name}_low": low[place] for place, name in enumerate(_BOUNDS)}
     bounds |= {f"{name}_high": high[place] for place, name in enumerate(_BOUNDS)}
-    return result | spread | {name: float(value) for name, value in (means | bounds).items()}
+    result |= {name: float(value) for name, value in (means | bounds).items()}
+    return result | dict(spread)
