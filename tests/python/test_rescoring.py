@@ -1,19 +1,30 @@
-"""Only customers whose purchases have changed are scored again, and it makes no difference."""
+"""Only customers whose purchases have changed are scored again, and it makes no difference.
+
+Nor does it make one how many threads a build has.
+"""
 
 from __future__ import annotations
 
+import os
+import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 
 from martlet.simulate import ShopConfig, simulate_shop
-from support import DbtResult, run_dbt
+from support import PROJECT, DbtResult, run_dbt
 
 SCORES = ("ml_recommendations__scores", "ml_next_basket__scores")
-SELECTED = ("--select", "+ml_recommendations__predictions", "+ml_next_basket__predictions")
+MARTS = (
+    "fct_recommendations", "fct_next_baskets", "fct_similar_products", "fct_recommender_evaluation",
+)  # fmt: skip
+SELECTED = ("--select", *(f"+{name}" for name in MARTS))
+KINDS = ("--exclude-resource-type", "unit_test", "test")
 #: Orders once more, with another product, on the last day: what a day brings.
 DAY = """
 create temporary table buyers as
@@ -42,6 +53,7 @@ update shop.shop_products set is_active = false where product_id in (
 class Rebuilt:
     """A shop before and after a day with few orders, and after all were scored again."""
 
+    folder: Path
     database: Path
     first: DbtResult
     second: DbtResult
@@ -59,8 +71,8 @@ def rebuilt(tmp_path_factory: pytest.TempPathFactory) -> Rebuilt:
         "target": folder / "target",
         "vars": {"martlet_raw_path": str(folder / "raw")},
     }
-    kinds = ("--exclude-resource-type", "unit_test", "test")
-    first = run_dbt("build", *SELECTED, *kinds, **where)
+    first = run_dbt("build", *SELECTED, *KINDS, **where)
+    shutil.copy(where["database"], folder / "two_threads.duckdb")
     with duckdb.connect(str(where["database"])) as con:
         con.execute(DAY)
         (leaver,) = con.execute("from leaver").fetchall()[0]
@@ -74,7 +86,7 @@ def rebuilt(tmp_path_factory: pytest.TempPathFactory) -> Rebuilt:
         for name in SCORES:
             con.execute(f"create table ml.kept_{name} as from ml.{name}")
     run_dbt("run", "--select", *SCORES, "--full-refresh", **where)
-    return Rebuilt(where["database"], first, second, delisted, leaver)
+    return Rebuilt(folder, where["database"], first, second, delisted, leaver)
 
 
 def counted(con: duckdb.DuckDBPyConnection, query: str) -> int:
@@ -127,3 +139,58 @@ def test_who_is_gone_and_what_is_no_longer_sold_go_without_scoring(rebuilt: Rebu
             "group by customer_id having max(recommendation_rank) < 10",
         )
         assert short == 0
+
+
+def with_one_thread(*arguments: str, **where: Any) -> None:
+    """Run dbt with one thread, and DuckDB with one."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        run_dbt(*arguments, env={"MARTLET_THREADS": "1"}, **where)
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def differences(first: Path, second: Path, tables: Iterable[str]) -> dict[str, int]:
+    """Count the rows of each table of marts that only one of two databases has."""
+    con = duckdb.connect()
+    con.execute(f"attach '{first}' as a (read_only); attach '{second}' as b (read_only)")
+    found = {}
+    for table in tables:
+        names = [row[0] for row in con.execute(f"describe a.marts.{table}").fetchall()]
+        columns = ", ".join(name for name in names if name not in ("predicted_at", "trained_at"))
+        one, other = (f"select {columns} from {base}.marts.{table}" for base in ("a", "b"))
+        found[table] = counted(
+            con, f"({one} except all {other}) union all ({other} except all {one})"
+        )
+        assert counted(con, one) > 0
+    con.close()
+    return found
+
+
+needs_affinity = pytest.mark.skipif(
+    not hasattr(os, "sched_setaffinity"), reason="the system cannot keep a process to one core"
+)
+
+
+@needs_affinity
+def test_two_builds_give_the_same_rows_whatever_the_threads(rebuilt: Rebuilt) -> None:
+    database = rebuilt.folder / "one_thread.duckdb"
+    raw = {"martlet_raw_path": str(rebuilt.folder / "raw")}
+    with_one_thread(
+        "build", *SELECTED, *KINDS, database=database, target=rebuilt.folder / "target", vars=raw
+    )
+    found = differences(rebuilt.folder / "two_threads.duckdb", database, MARTS)
+    assert found == dict.fromkeys(MARTS, 0)
+
+
+@pytest.mark.long
+@needs_affinity
+def test_two_builds_of_the_sample_shop_give_the_same_marts_of_products(tmp_path: Path) -> None:
+    folder = PROJECT / "models" / "marts" / "products"
+    tables = sorted(path.stem for path in folder.glob("*.sql"))
+    built = ("build", "--select", "+path:models/marts/products", *KINDS)
+    run_dbt(*built, database=tmp_path / "two.duckdb", target=tmp_path / "target")
+    with_one_thread(*built, database=tmp_path / "one.duckdb", target=tmp_path / "target")
+    found = differences(tmp_path / "two.duckdb", tmp_path / "one.duckdb", tables)
+    assert found == dict.fromkeys(tables, 0)
