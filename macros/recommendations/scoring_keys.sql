@@ -24,8 +24,3 @@ scoring_keys as (
     cross join champion
 )
 {%- endmacro %}
-
-{# Products scored for each customer. #}
-{% macro kept_recommendations() -%}
-    {{- return(var('martlet_recommendations') | int + 20) -}}
-{%- endmacro %}

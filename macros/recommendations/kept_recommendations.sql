@@ -1,0 +1,4 @@
+{# Products scored for each customer. #}
+{% macro kept_recommendations() -%}
+    {{- return(var('martlet_recommendations') | int + 20) -}}
+{%- endmacro %}
