@@ -3,7 +3,7 @@
     incremental_strategy='append',
     on_schema_change='fail',
     pre_hook="{{ forget_changed_customers(ref('ml_next_basket__fit')) }}",
-    post_hook="{{ log_scored_customers(this) }}"
+    post_hook=["{{ score_further_parts() }}", "{{ log_scored_customers(this) }}"]
 ) }}
 
 with
@@ -17,9 +17,11 @@ purchases as (
 to_score as (
     select *
     from scoring_keys
-    {%- if is_incremental() %}
-    where customer_id not in (select stored.customer_id from {{ this }} as stored)
-    {%- endif %}
+    where
+        {{ scoring_part('customer_id') }}
+        {%- if is_incremental() %}
+        and customer_id not in (select stored.customer_id from {{ this }} as stored)
+        {%- endif %}
 ),
 
 -- Who has bought nothing has no next basket yet.

@@ -1,0 +1,9 @@
+{# How many parts the customers are scored in. #}
+{% macro scoring_part_count(size=20000) -%}
+    {%- set histories = load_relation(ref('ml_recommendations__histories')) if execute else none -%}
+    {%- if histories is none -%}
+        {{- return(1) -}}
+    {%- endif -%}
+    {%- set customers = run_query('select count(*) from ' ~ histories).rows[0][0] | int -%}
+    {{- return([(customers / size) | round(0, 'ceil') | int, 1] | max) -}}
+{%- endmacro %}
