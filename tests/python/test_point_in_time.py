@@ -10,8 +10,8 @@ from support import run_dbt
 #: The first of May in Berlin.
 AS_OF_DATE, UNTIL = "2026-05-01", "2026-04-30 22:00:00"
 MODELS = (
-    "int_as_of_dates__spine", "path:models/intermediate/sessions", "int_orders__classified",
-    "int_orders__enriched", "int_order_keys__linked", "path:models/intermediate/carts",
+    "int_as_of_dates__spine", "path:models/intermediate/sessions",
+    "path:models/intermediate/orders", "path:models/intermediate/carts",
     "path:models/intermediate/traffic", "path:models/features/ip_addresses",
     "int_marketing_paths__assembled", "ftr_orders__risk", "ftr_sessions__intent", "fct_sessions",
     "fct_orders", "fct_carts",
@@ -24,8 +24,7 @@ def twice(tmp_path_factory: pytest.TempPathFactory) -> Twice:
     folder = tmp_path_factory.mktemp("point_in_time")
     shop = folder / "shop.duckdb"
     run_dbt("seed", database=shop, target=folder / "target")
-    models = ("path:models/staging/sample", "path:models/shop")
-    run_dbt("run", "--select", *models, database=shop, target=folder / "target")
+    run_dbt("run", "--select", "+path:models/shop", database=shop, target=folder / "target")
     return build_twice(shop, folder, MODELS, AS_OF_DATE, UNTIL)
 
 
