@@ -22,7 +22,7 @@ known as (
         {% for days in knots %}
             -ln(greatest(
                 1 - (1 - purchases.no_order_{{ days }}_days_probability)
-                / nullif(purchases.alive_probability, 0), 1e-12
+                / nullif(purchases.alive_probability, 0), 1e-300
             )) as hazard_{{ days }},
         {% endfor %}
         least(greatest(churn.churn_probability, 1e-9), 1 - 1e-9) as churn_probability
