@@ -120,11 +120,14 @@ def run_sail(events: Path, out: Path) -> dict[str, float]:
         start, before = time.perf_counter(), _cpu(server)
         query = SESSIONS.format(events=f"parquet.`{events}`")
         spark.sql(query).write.parquet(str(out))
-        return {
+        found = {
             "cpu": _cpu(server) - before,
             "wall": time.perf_counter() - start,
             "peak": _peak(server),
         }
+        # A client that outlives its server waits for it.
+        spark.stop()
+        return found
 
 
 def run_spark(events: Path, out: Path) -> dict[str, float]:

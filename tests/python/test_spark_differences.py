@@ -184,3 +184,26 @@ def test_models_do_not_step_into_the_traps() -> None:
             if "double" not in text
         ]
     assert not wrong, "\n".join(wrong)
+
+
+def test_rows_are_removed_by_a_query_on_both(spark: Any) -> None:
+    """What the sessions of a second build need: Sail deletes nothing by a subquery, but merges."""
+    rows = "select 1 as k, 'a' as v union all select 2, 'b' union all select 2, 'c'"
+    gone = "select k from going union all select k from going"
+    spark.sql("create schema if not exists kept")
+    spark.sql(f"create table kept.rows_of using delta as {rows} union all select 3, 'd'")
+    spark.sql("create or replace temp view going as select 2 as k union all select 9")
+    write = macro("delete_matching", "kept.rows_of", "k", gone)("spark")
+    spark.sql(write.removeprefix("select ").removesuffix(" as x"))
+    theirs = [tuple(row) for row in spark.sql("select * from kept.rows_of order by k").collect()]
+    with duckdb.connect() as con:
+        con.execute(
+            f"create schema kept; create table kept.rows_of as {rows} union all select 3, 'd'"
+        )
+        con.execute("create view going as select 2 as k union all select 9")
+        write = macro("delete_matching", "kept.rows_of", "k", gone)("duckdb")
+        con.execute(write.removeprefix("select ").removesuffix(" as x"))
+        ours = con.execute("select * from kept.rows_of order by k").fetchall()
+    assert ours == theirs == [(1, "a"), (3, "d")]
+    with pytest.raises(Exception, match="(?i)subquery"):
+        spark.sql("delete from kept.rows_of where k in (select k from going)")

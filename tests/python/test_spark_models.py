@@ -11,6 +11,7 @@ import math
 
 import pytest
 
+from martlet.spark.round import Round
 from martlet.spark.translate import INPUT, spark_functions
 from ml_support import HOSTILE, TRAINING, connect, fit, rows
 from test_export import FEATURES, MODELS
@@ -154,3 +155,43 @@ def test_arguments_and_decimals_are_written_for_spark():
     assert "x > __martlet_argument_threshold" in made.query
     assert "GET(ARRAY(1, 2), ((i) - 1))" in made.query
     assert "0.1e0" in made.query
+
+
+def node(name, parents=(), kind="table", code=""):
+    return {
+        "name": name,
+        "resource_type": "model",
+        "config": {"materialized": kind},
+        "depends_on": {"nodes": list(parents)},
+        "original_file_path": f"models/{name}.sql",
+        "raw_code": code,
+    }
+
+
+def test_the_round_leaves_to_duckdb_what_spark_cannot(tmp_path):
+    done = Round(tmp_path, tmp_path, "sc://nowhere", {})
+    done.nodes = {
+        "features": node("features"),
+        "fit": node("fit", ["features"], "model"),
+        "scored": node("scored", ["fit", "features"], code="{{ ml_predict(ref('fit'), 'rows') }}"),
+        "told": node("told", ["fit"], code="{{ ml_evaluate(ref('fit')) }}"),
+        "mart": node("mart", ["scored"]),
+    }
+    done.done = {"features"}
+    assert done._ready_fits() == {"fit"}
+    done.done.add("fit")
+    done.fitted.append("fit")
+    done.problems["fit"] = {"predict": "lgamma() has no equal on Spark"}
+    # What is stored needs no rows, so only the other function is missing.
+    assert done._buildable() == {"told"}
+    assert done._refused_ready() == {"scored"}
+    result = {"unique_id": "told", "message": "Runtime Error\n  not there\n", "status": "error"}
+    done._note_failure("spark", result)
+    assert done._refused_ready() == {"scored", "told"}
+    assert done.refused["told"] == "Runtime Error not there"
+    done.done |= {"scored", "told"}
+    done.sent += ["scored", "told"]
+    assert done._buildable() == {"mart"}
+    done._note_failure("dev", {"unique_id": "mart", "message": "x", "status": "error"})
+    assert done.failed == ["mart"]
+    assert "made on DuckDB: scored: predict of fit: lgamma()" in done.summary()

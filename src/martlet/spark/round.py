@@ -2,7 +2,8 @@
 
 dbt's graph says what can be done next: fits whose training rows Spark has made are fitted on DuckDB
 and sent to Spark; models whose inputs are all there then are built there; a model that calls a
-function Spark has no equal of is made on DuckDB from Spark's tables and sent; until all is done.
+function Spark has no equal of, or that Spark's engine refuses, is made on DuckDB from Spark's
+tables and sent; until all is done.
 """
 
 from __future__ import annotations
@@ -70,6 +71,7 @@ def run(options: argparse.Namespace, project: Path) -> int:
         done = Round(project, folder, remote, settings)
         done.run()
         _write_marts(done, folder / "marts")
+        done.close()
     print(done.summary())
     return 1 if done.failed else 0
 
@@ -199,6 +201,12 @@ class Round:
         bring_features(spark, self.database, self.folder / "features", tables)
         self.brought |= inputs
 
+    def close(self) -> None:
+        """End the session: a client that outlives its server waits for it."""
+        from pyspark.sql import SparkSession
+
+        SparkSession.builder.remote(self.remote).getOrCreate().stop()
+
     def summary(self) -> str:
         """Say what was built where, and what was not and why."""
         built = {name for stage in self.stages for name in stage}
@@ -234,7 +242,16 @@ class Round:
             if result["status"] in ("success", "pass", "warn"):
                 self.done.add(result["unique_id"])
             elif result["status"] in ("error", "fail"):
-                self.failed.append(result["unique_id"])
+                self._note_failure(target, result)
+
+    def _note_failure(self, target: str, result: Mapping[str, Any]) -> None:
+        """Note why a model is left to DuckDB, or that something is wrong."""
+        node = self.nodes.get(result["unique_id"], {})
+        if target == "spark" and self.fitted and node.get("resource_type") == "model":
+            lines = [line.strip() for line in str(result["message"]).splitlines() if line.strip()]
+            self.refused[node["name"]] = " ".join(lines[:2])[:160]
+        else:
+            self.failed.append(result["unique_id"])
 
     def _names(self, keys: Iterable[str]) -> Iterator[str]:
         return (
@@ -279,6 +296,8 @@ class Round:
 
     def _refuse(self, key: str) -> bool:
         node = self.nodes[key]
+        if node["name"] in self.refused:
+            return True
         for macro, model, rows in _CALL.findall(node["raw_code"]):
             if macro in _TABLES:
                 continue

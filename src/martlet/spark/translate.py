@@ -231,7 +231,7 @@ class _Rewriting:
         rule = self.rules.get(type(changed))
         if rule is not None:
             return rule(changed)
-        if not isinstance(changed, _SAME):
+        if not isinstance(changed, _SAME) or changed.args.get("by_name"):
             raise MartletError(f"{changed.sql(dialect='duckdb')[:60]} has no equal on Spark")
         return changed
 
