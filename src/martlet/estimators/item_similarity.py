@@ -136,9 +136,8 @@ class ItemSimilarity(Estimator):
             options["l2_reg"], options["gap_decay"],
         )  # fmt: skip
         measures = _measures(options, len(history.items))
-        task = Task(options["predicts"] == "NEXT_ORDER", options["max_judged_users"])
         with threadpool_limits(1):
-            found = _chosen(history, learning, measures, task, options)
+            found = _chosen(history, learning, measures, _tasks(options), options)
             parts = _parts(history, learning, found.blend)
         parts["evaluation"] = _table("evaluation", found.evaluation)
         parts["probability"] = _table("probability", found.checks)
@@ -219,11 +218,22 @@ def _measures(options: Options, items: int) -> tuple[str, ...]:
     return (*auto, "EASE") if items <= min(most, _AUTO_EASE_ITEMS) else auto
 
 
+def _tasks(options: Options) -> list[Task]:
+    """Return what blends are tried by, one after another, until one is surely better.
+
+    An order holds its products all at once: how much of it is named comes first there.
+    """
+    most = options["max_judged_users"]
+    if options["predicts"] == "NEXT_ORDER":
+        return [Task(True, most, "recall_at_10"), Task(True, most)]
+    return [Task(False, most)]
+
+
 def _chosen(
     history: History,
     learning: Learning,
     measures: tuple[str, ...],
-    task: Task,
+    tasks: Sequence[Task],
     options: Options,
 ) -> _Found:
     """Choose the blend and judge it; without a time there is nothing to choose by.
@@ -238,10 +248,13 @@ def _chosen(
     second = int(history.time[int(count * (1 - share))])
     early, late = history.window(None, first), history.window(None, second)
     middle, last = history.window(first, second), history.window(second, None)
-    blend, is_better = choose(learning, measures, task, early, middle)
-    judged = evaluate(learning, measures, blend, task, late, last)
+    for task in tasks:
+        blend, is_better = choose(learning, measures, task, early, middle)
+        judged = evaluate(learning, measures, blend, task, late, last)
+        is_better = is_better and _beats_both(judged, task.criterion)
+        if is_better:
+            break
     chosen_by = evaluate(learning, (), blend, task, early, middle)
-    is_better = is_better and _beats_both(judged, task.criterion)
     shipped = blend if is_better else _better_baseline(blend, chosen_by, task.criterion)
     horizon = min(second - first, int(history.time[-1]) + 1 - second)
     probability, checks = _calibrated(
