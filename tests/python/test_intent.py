@@ -16,7 +16,7 @@ from martlet.errors import MartletError
 from martlet.estimators import find_estimator
 from martlet.estimators.base import Training
 from martlet.intent.response import learn_response
-from martlet.intent.sides import Columns, choosing_rows
+from martlet.intent.sides import Columns, choosing_rows, ordinary_rows
 from martlet.intent.trial import Drawn, trial_rows
 from martlet.intent.waiting import Economics, first_stops, learn_states, next_rows, waiting_values
 from martlet.options import parse_options
@@ -213,7 +213,8 @@ def test_the_rows_that_choose_share_no_visitor_with_those_that_teach() -> None:
         'train' as {SPLIT} from visits"""
     )
 
-    options = parse_options("purchase_intent", CONFIG, find_estimator("purchase_intent").options)
+    config = CONFIG | TRIAL
+    options = parse_options("purchase_intent", config, find_estimator("purchase_intent").options)
     nothing: Any = None
     training = Training(con, "t", options, [], nothing, None, {"train": 1}, 0)
     chosen = choosing_rows(training, Columns(training))
@@ -228,6 +229,11 @@ def test_the_rows_that_choose_share_no_visitor_with_those_that_teach() -> None:
         min(as_of_date) filter ({SPLIT} = 'eval') from {name}"""
     ).fetchall()
     assert latest < first
+    # Without a trial every row counts once.
+    every = con.execute(f"select count(*), count(distinct {HASH}) from t").fetchall()[0]
+    ordinary = ordinary_rows(training, Columns(training))
+    assert ordinary.rows == {"train": every[0]}
+    assert sum(chosen.rows.values()) <= every[0]
 
 
 def test_waiting_is_worth_what_backward_induction_says() -> None:

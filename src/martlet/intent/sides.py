@@ -72,7 +72,8 @@ def row_weight(columns: Columns) -> str:
     if not columns.options["propensity_col"]:
         return "cast(1 as double)"
     chance = f"cast({columns['propensity_col']} as double)"
-    return f"coalesce(1 / greatest({chance}, {1 / _HEAVIEST}), 1)"
+    # greatest() passes over NULL.
+    return f"case when {chance} is null then 1 else 1 / greatest({chance}, {1 / _HEAVIEST}) end"
 
 
 def _repeated(columns: Columns) -> str:
