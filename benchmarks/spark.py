@@ -101,7 +101,7 @@ def run_duckdb(events: Path, out: Path) -> dict[str, float]:
     start = time.perf_counter()
     with duckdb.connect(config={"threads": THREADS}) as con:
         query = SESSIONS.format(events=f"'{events}'")
-        con.execute(f"copy ({query}) to '{out}'")
+        con.execute(f"copy ({query}) to '{out}' (format parquet)")
     wall = time.perf_counter() - start
     used = resource.getrusage(resource.RUSAGE_SELF)
     return {"cpu": used.ru_utime + used.ru_stime, "wall": wall, "peak": used.ru_maxrss / 1024}
@@ -188,7 +188,8 @@ def _difference(folder: Path, engines: list[str]) -> int:
 
     def read(engine: str) -> str:
         path = folder / engine
-        return f"select {columns} from '{path}{'/*.parquet' if path.is_dir() else ''}'"
+        files = f"{path}/*.parquet" if path.is_dir() else path
+        return f"select {columns} from read_parquet('{files}')"
 
     with duckdb.connect(config={"threads": THREADS}) as con:
         con.execute("set TimeZone = 'UTC'")
