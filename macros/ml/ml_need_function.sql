@@ -16,7 +16,19 @@
             {%- set rows = run_query(
                 "select model_type, list_contains(json_keys(functions), '" ~ function ~ "') from " ~ relation ~ " where " ~ which
             ).rows -%}
-            {%- if rows | length and not rows[0][1] -%}
+            {%- set wanted = {
+                'global_explain': 'enable_global_explain',
+                'global_explain_by_class': 'enable_global_explain',
+                'trial_info': 'num_trials',
+                'transform': 'transform',
+                'advanced_weights': 'calculate_p_values',
+            }.get(function) -%}
+            {%- if rows | length and not rows[0][1] and wanted -%}
+                {%- do exceptions.raise_compiler_error(
+                    "Model '" ~ model.identifier ~ "' (" ~ rows[0][0] ~ ") has no ml_" ~ function
+                    ~ ": it was fitted without " ~ wanted ~ " in its ml_config, or its type does not take that."
+                ) -%}
+            {%- elif rows | length and not rows[0][1] -%}
                 {%- do exceptions.raise_compiler_error(
                     "Model '" ~ model.identifier ~ "' is a " ~ rows[0][0] ~ ", which has no ml_" ~ function
                     ~ ". docs/bigquery-ml-differences.md lists the functions and types that are not there."

@@ -1,12 +1,16 @@
 {#
-    The call of a stored function of a fitted model. Nothing is looked up: the name follows from the
-    model's, so this works when the model has never been built.
+    The call of a stored function of a fitted model. The name follows from the model's, so this works when the
+    model has never been built; functions that not every type has are asked for first, where queries are run.
 #}
 {% macro ml_stored_function(model, function, input=none, arguments={}, version=none) -%}
     {{- return(adapter.dispatch('ml_stored_function', 'martlet')(model, function, input, arguments, version)) -}}
 {%- endmacro %}
 
 {% macro default__ml_stored_function(model, function, input, arguments, version) -%}
+    {%- if execute and flags.WHICH in ['run', 'build', 'test', 'show']
+            and function not in ['predict', 'evaluate', 'training_info', 'feature_info', 'validate_data_skew'] -%}
+        {%- do martlet.ml_need_function(model, function, version) -%}
+    {%- endif -%}
     {%- set pin = '_v' ~ version if version is not none else '' -%}
     {%- set parts = [] -%}
     {%- if input is not none -%}

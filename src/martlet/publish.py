@@ -23,6 +23,7 @@ from martlet.scoring.functions import (
     empty_functions,
     global_explanation,
     metric_names,
+    no_rows,
     stored_result,
     transform_function,
     with_parts,
@@ -31,7 +32,7 @@ from martlet.skew import skew_function, training_statistics
 from martlet.split import HASH, SPLIT
 from martlet.sqltext import identifier
 from martlet.store import ModelStore
-from martlet.tuning import Trial, trial_part
+from martlet.tuning import Trial, trial_columns, trial_part
 
 __all__ = ["Learned", "ModelSpec", "Outcome", "library_versions", "write_empty", "write_version"]
 
@@ -218,12 +219,13 @@ _PER_TRIAL = {
 }  # fmt: skip
 
 
-def _with_trial(functions: dict[str, list[str]], trial: int) -> dict[str, list[str]]:
+def _with_trial(functions: dict[str, list[str]], trial: int | None) -> dict[str, list[str]]:
     """Put the winning trial in front of what the functions return."""
+    number = "null" if trial is None else trial
 
     def numbered(body: str) -> str:
         head, _, rest = body.partition(" as table (")
-        return f"{head} as table (select cast({trial} as bigint) as trial_id, * from ({rest})"
+        return f"{head} as table (select cast({number} as bigint) as trial_id, * from ({rest})"
 
     return {
         name: [numbered(body) for body in bodies] if name in _PER_TRIAL else bodies
@@ -245,6 +247,12 @@ def write_empty(
     version = base["model_version"]
     outcome.status, outcome.version = "insufficient_data", version
     functions = empty_functions(store, version, estimator, prepared.label, options)
+    if prepared.transform:
+        functions["transform"] = [transform_function(prepared.transform, empty=True)]
+    if options.get("num_trials"):
+        varied = dict(options.search) or estimator.default_search()
+        trial = trial_columns(estimator, varied, metric_names(estimator, options))
+        functions = _with_trial(functions, None) | {"trial_info": [no_rows(trial, "")]}
     parts = {name: Part(columns, []) for name, columns in estimator.empty_parts(options).items()}
     parts["training_statistics"] = training_statistics(store.con, "", ())
     kept = store.part_query(version, "training_statistics")

@@ -8,7 +8,7 @@ and learning rates are drawn on a logarithmic scale.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from martlet.gate import more_is_better
 from martlet.option_values import Candidates, Option, Range, nearest
 from martlet.options import Options
 
-__all__ = ["Trial", "objective", "trial_part", "tune"]
+__all__ = ["Trial", "objective", "trial_columns", "trial_part", "tune"]
 
 #: What is optimised when nothing else is asked for.
 _OBJECTIVES = {
@@ -173,16 +173,25 @@ def _draw(option: Option, space: Range | Candidates, generator: np.random.Genera
     return float(generator.uniform(space.low, space.high))
 
 
-def trial_part(
-    estimator: Estimator, trials: Sequence[Trial], metrics: Sequence[str]
-) -> tuple[Part, str]:
-    """Return the companion table of the trials and the function that shows it."""
+def trial_columns(
+    estimator: Estimator, varied: Iterable[str], metrics: Sequence[str]
+) -> dict[str, str]:
+    """Return the columns of ML.TRIAL_INFO by name.
+
+    Parameters
+    ----------
+    estimator : Estimator
+        The model type.
+    varied : iterable of str
+        The options that are searched.
+    metrics : sequence of str
+        What each trial is judged by.
+    """
     known = {option.name: option for option in estimator.options}
     kinds = {"integer": "bigint", "number": "double", "boolean": "boolean"}
-    varied = list(trials[0].changes)
     parameters = ", ".join(f"{name} {kinds.get(known[name].kind, 'varchar')}" for name in varied)
     measured = ", ".join(f"{name} double" for name in metrics)
-    columns = {
+    return {
         "trial_id": "bigint",
         "hyperparameters": f"struct({parameters})",
         "hparam_tuning_evaluation_metrics": f"struct({measured})",
@@ -192,6 +201,13 @@ def trial_part(
         "error_message": "varchar",
         "is_optimal": "boolean",
     }
+
+
+def trial_part(
+    estimator: Estimator, trials: Sequence[Trial], metrics: Sequence[str]
+) -> tuple[Part, str]:
+    """Return the companion table of the trials and the function that shows it."""
+    columns = trial_columns(estimator, trials[0].changes, metrics)
     rows = [
         (
             trial.number,

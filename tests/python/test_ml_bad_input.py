@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
 from martlet.errors import MartletError
-from ml_support import TRAINING, connect, fit, parameters, rows
+from ml_support import TRAINING, connect, fit, parameters, rows, types
 
 LINE = {"model_type": "linear_reg", "labels": "y", "data_split_method": "NO_SPLIT"}
 PAIR = {"model_type": "logistic_reg", "labels": "two", "data_split_method": "NO_SPLIT"}
@@ -125,6 +127,40 @@ def test_too_little_data_gives_an_empty_model_and_one_warning(con, sql, config, 
     # The next build finds the same and does nothing.
     assert fit(con, "poor", sql, **config).status == "insufficient_data"
     assert len(rows(con, "from poor")) == 1
+
+
+@pytest.mark.parametrize(
+    ("model_type", "label", "options"),
+    [
+        ("linear_reg", "y", {"calculate_p_values": True, "enable_global_explain": True,
+                             "category_encoding_method": "DUMMY_ENCODING"}),
+        ("logistic_reg", "two", {"num_trials": 2, "enable_global_explain": True}),
+        ("boosted_tree_regressor", "y", {"max_iterations": 2}),
+        ("random_forest_classifier", "two", {"num_parallel_tree": 2, "num_trials": 2,
+                                             "max_tree_depth": {"hparam_range": [2, 3]}}),
+        ("dnn_classifier", "two", {"hidden_units": [2], "max_iterations": 2}),
+        ("kmeans", None, {"num_clusters": 2}),
+        ("pca", None, {"num_principal_components": 2}),
+    ],
+)  # fmt: skip
+def test_a_model_without_data_has_every_function_with_its_columns(con, model_type, label, options):
+    options = {"model_type": model_type} | ({"labels": label} if label else {}) | options
+    con.execute("create table longer as select t.* from training t, range(2)")
+    listed = f"x, n{f', {label}' if label else ''}"
+    fit(con, "whole", f"select {listed} from longer", **options)
+    outcome = fit(con, "poor", f"select {listed} from longer where false", **options)
+    assert outcome.status == "insufficient_data"
+    (stored,) = rows(con, "select functions as f from whole where is_champion")
+    for function, texts in json.loads(stored["f"]).items():
+        for text in texts:
+            given = "'longer'" if "input" in text.split(" as table", 1)[0] else ""
+            given += ", 0.1" if function == "detect_anomalies" else ""
+            full = types(con, f"from whole_{function}({given})")
+            poor = types(con, f"from poor_{function}({given})")
+            # Nobody has seen the classes of a confusion matrix.
+            known = {n: t for n, t in full.items() if function != "confusion_matrix" or n in poor}
+            assert poor == known, function
+            assert function in ("feature_info",) or not rows(con, f"from poor_{function}({given})")
 
 
 def test_too_little_data_later_leaves_the_champion(con):

@@ -11,6 +11,7 @@ from martlet.estimators.base import Estimator, Fitted, Label, Part, Scoring
 from martlet.options import Options
 from martlet.scoring.chain import Chain, fill, inputs
 from martlet.scoring.metrics import metric_functions
+from martlet.scoring.nothing import no_rows, unanswered
 from martlet.scoring.predict import explain_function, predict_functions
 from martlet.sqltext import PREFIX, array, identifier, render, text
 from martlet.store import ModelStore
@@ -48,27 +49,6 @@ _FEATURES = (
 def metric_names(estimator: Estimator, options: Options) -> tuple[str, ...]:
     """Return the columns of ML.EVALUATE of a type with its options."""
     return estimator.measured(options) or METRICS.get(estimator.task, ())
-
-
-def no_rows(columns: Mapping[str, str], arguments: str = "input") -> str:
-    """Return the text of a function with typed columns and no rows.
-
-    Parameters
-    ----------
-    columns : mapping of str to str
-        DuckDB type by name. With the argument ``input`` its columns come first.
-    arguments : str
-        What stands between the brackets.
-    """
-    listed = ", ".join(
-        f"cast(null as {kind}) as {identifier(name)}" for name, kind in columns.items()
-    )
-    if arguments.split(",")[0].strip() == "input":
-        given = inputs(*columns)
-        return (
-            f"({arguments}) as table (select {given}, {listed} from query_table(input) where false)"
-        )
-    return f"({arguments}) as table (select {listed} where false)"
 
 
 def build_functions(
@@ -128,6 +108,7 @@ def empty_functions(
             f"(input, threshold := 0.5) as table (select {columns} where false)",
             f"() as table (select {columns} where false)",
         ]
+    functions = unanswered(estimator, label, options) | functions
     return functions | _information(store, version, estimator.task)
 
 
@@ -270,8 +251,9 @@ def with_parts(functions: Mapping[str, str], store: ModelStore, version: int) ->
     return {name: fill(body, chain, parts) for name, body in functions.items()}
 
 
-def transform_function(columns: Mapping[str, exp.Expr]) -> str:
-    """Return the function that shows what TRANSFORM makes of rows."""
+def transform_function(columns: Mapping[str, exp.Expr], empty: bool = False) -> str:
+    """Return the function that shows what TRANSFORM makes of rows, or of none."""
     listed = ", ".join(f"{render(value)} as {identifier(name)}" for name, value in columns.items())
     chain = Chain(())
-    return f"(input) as table ({chain.scored} select {listed} from {chain.last})"
+    end = " where false" if empty else ""
+    return f"(input) as table ({chain.scored} select {listed} from {chain.last}{end})"
