@@ -183,7 +183,7 @@ def next_basket(data: Path) -> None:
     config = {
         "model_type": "item_similarity", "user_col": "user_id", "item_col": "item_id",
         "time_col": "bought_at", "predicts": "NEXT_ORDER", "similarity_type": "COSINE",
-        "max_judged_users": 4000,
+        "max_judged_users": 20_000,  # all of them: with 4,000 chance hides the gain
     }  # fmt: skip
     begun = time.process_time()
     fit_model(con, ModelSpec("basket", "select * from history", config))
