@@ -75,9 +75,12 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Round]:
     settings = {"martlet_raw_path": str(write_sample(PROJECT, folder / "raw"))}
     with spark_server(folder) as remote:
         made = Round(PROJECT, folder, remote, settings)
-        made.run()
-        yield made
-        made.close()
+        # A session that is left open waits for its server for ever.
+        try:
+            made.run()
+            yield made
+        finally:
+            made.close()
     del os.environ["MARTLET_HASH_KEY"]
 
 

@@ -116,7 +116,9 @@ purchase_counts as (
     group by product_number
 ),
 
-order_days as (
+-- Known on the day of some cut-off. Two steps, because Spark takes a name of the select in
+-- `having` for what is selected.
+all_days as (
     select
         {%- for place in places %}
             max(is_known_{{ place }}) as is_known_{{ place }},
@@ -125,9 +127,14 @@ order_days as (
         order_date
     from purchases
     group by customer_id, order_date
-    having
+),
+
+order_days as (
+    select *
+    from all_days
+    where
         {%- for place in places %}
-            {{ 'or ' if not loop.first }}max(is_known_{{ place }}) = 1
+            {{ 'or ' if not loop.first }}is_known_{{ place }} = 1
         {%- endfor %}
 ),
 

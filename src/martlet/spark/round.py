@@ -69,9 +69,11 @@ def run(options: argparse.Namespace, project: Path) -> int:
         settings["martlet_raw_path"] = str(write_sample(project, folder / "raw"))
     with spark_server(folder) as remote:
         done = Round(project, folder, remote, settings)
-        done.run()
-        _write_marts(done, folder / "marts")
-        done.close()
+        try:
+            done.run()
+            _write_marts(done, folder / "marts")
+        finally:
+            done.close()
     print(done.summary())
     return 1 if done.failed else 0
 

@@ -138,8 +138,12 @@ def _send_functions(spark: Any, schema: str, name: str, made: dict[str, SparkFun
 
 
 def _replace(spark: Any, target: str, rows: pa.Table, moments: Iterable[str] = ()) -> None:
+    from pyspark.sql.pandas.types import from_arrow_schema
+
     view = "martlet_sent"
-    spark.createDataFrame(rows).createOrReplaceTempView(view)
+    # Without rows Spark does not look at the types that the table has.
+    schema = None if rows.num_rows else from_arrow_schema(rows.schema)
+    spark.createDataFrame(rows, schema).createOrReplaceTempView(view)
     listed = ", ".join(
         f"cast(`{column}` as timestamp) as `{column}`" if column in moments else f"`{column}`"
         for column in rows.column_names
