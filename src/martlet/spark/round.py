@@ -164,8 +164,9 @@ class Round:
                 return
             # Fits, and models whose functions Spark does not have, read what Spark has made.
             self._bring(spark, ready | refused)
+            # Sessions are Spark's: the ledger that DuckDB would go on from is not here.
             self._dbt(
-                "dev", "build", "--indirect-selection", "cautious",
+                "dev", "build", "--full-refresh", "--indirect-selection", "cautious",
                 "--exclude-resource-type", "unit_test",
                 "--select", *sorted(self._names(ready | refused)),
             )  # fmt: skip
