@@ -11,10 +11,10 @@ scan as (
 candidates as (
     select
         scan.model_version,
-        row_number() over (
+        cast(row_number() over (
             partition by scan.model_version
             order by scan.method desc, scan.transform, scan.cluster_count
-        ) as candidate_number,
+        ) as bigint) as candidate_number,
         scan.method,
         scan.transform,
         scan.cluster_count,
