@@ -119,7 +119,7 @@ def test_predictions_are_those_of_duckdb(done: Round, spark: Any) -> None:
         if done.nodes[parent]["name"] not in {*later, *done.fitted, *done.sent}
     }
     bring_features(spark, done.database, done.folder / "features", sorted(inputs))
-    _dbt(done, done.database, "run", "--select", *sorted(later))
+    _dbt(done, done.database, "run", "--full-refresh", "--select", *sorted(later))
     compared, different = _differences(done.database, spark, later)
     assert different == {}
     assert compared == len(later)
