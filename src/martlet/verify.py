@@ -11,6 +11,7 @@ import duckdb
 from martlet.errors import MartletError
 from martlet.estimators.base import Previous
 from martlet.fit import fit_parameters
+from martlet.holding import changed_parts
 from martlet.publish import ModelSpec
 from martlet.store import ModelStore
 from martlet.stored_text import require_query
@@ -79,15 +80,16 @@ def verify_version(store: ModelStore, version: int | None = None) -> tuple[bool,
         printed, parameters = fit_parameters(store.con, spec, before_it)
     except duckdb.Error as error:
         raise MartletError(f"{head}: its query does not run any more: {error}") from error
-    before, now = row["training_fingerprint"].split("/"), printed.split("/")
-    if before[0] != now[0]:
+    changed = changed_parts(row["training_fingerprint"], printed)
+    if not {"rows", "columns"}.isdisjoint(changed):
         return False, [f"{head}: the rows of its query are not those it was trained on"]
     difference = _difference(recorded, parameters)
     if difference is None:
         return False, [f"{head}: the parameters have another shape"]
     lines = [f"{head}: same rows, largest relative difference of a parameter {difference:.2g}"]
-    if before[-1] != now[-1]:
-        lines.append(f"  fitted by {before[-1]}, verified by {now[-1]}")
+    if "martlet" in changed:
+        fitted, verified = (text.split("/")[-1] for text in (row["training_fingerprint"], printed))
+        lines.append(f"  fitted by {fitted}, verified by {verified}")
     return difference <= TOLERANCE, lines
 
 

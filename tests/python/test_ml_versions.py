@@ -247,6 +247,15 @@ def test_verify_proves_the_same_parameters(con, sql, config):
     assert "not those it was trained on" in lines[0]
 
 
+def test_verify_sees_another_type_of_a_column(con):
+    con.execute("create table typed as select x, n, y from training")
+    fit(con, "m", "select * from typed", **LINE)
+    con.execute("alter table typed alter n type hugeint")
+    same, lines = verify_version(ModelStore(con, "memory", "main", "m"))
+    assert not same
+    assert "not those it was trained on" in lines[0]
+
+
 def test_verify_sees_a_changed_parameter(con):
     fit(con, "m", GOOD, **LINE)
     changed = "replace(parameters::text, '\"intercept\": [', '\"intercept\": [1')"
