@@ -265,12 +265,17 @@ def _previous(champion: Mapping[str, Any] | None, estimator: Estimator) -> Previ
     return Previous(champion["model_version"], parameters) if parameters else None
 
 
-def _hold(store: ModelStore, champion: Mapping[str, Any], reason: str, outcome: Outcome) -> Outcome:
-    """Go on with the champion until it is time to fit."""
-    version = champion["model_version"]
-    outcome.version, outcome.status = version, "reused"
+def _go_on(store: ModelStore, champion: Mapping[str, Any], outcome: Outcome) -> int:
+    """Let the champion answer, make its functions again where they are missing."""
+    outcome.version, outcome.status = champion["model_version"], "reused"
     if store.repair():
         outcome.log.append("stored functions were missing and are made again")
+    return int(champion["model_version"])
+
+
+def _hold(store: ModelStore, champion: Mapping[str, Any], reason: str, outcome: Outcome) -> Outcome:
+    """Go on with the champion until it is time to fit."""
+    version = _go_on(store, champion, outcome)
     store.set_status(version, "reused")
     outcome.log.append(f"version {version} is reused: {reason} (retrain_after_days)")
     return outcome
@@ -279,11 +284,7 @@ def _hold(store: ModelStore, champion: Mapping[str, Any], reason: str, outcome: 
 def _reuse(
     store: ModelStore, same: Mapping[str, Any], champion: Mapping[str, Any], outcome: Outcome
 ) -> Outcome:
-    version = champion["model_version"]
-    outcome.version = version
-    outcome.status = "reused"
-    if store.repair():
-        outcome.log.append("stored functions were missing and are made again")
+    version = _go_on(store, champion, outcome)
     if same["model_version"] == version:
         if same["status"] == "insufficient_data":
             outcome.status = "insufficient_data"

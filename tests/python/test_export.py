@@ -38,8 +38,8 @@ MODELS = {
 }
 
 
-@pytest.fixture(scope="module")
-def con():
+def fitted_models():
+    """A database with a fitted model of each type, and hostile rows."""
     con = connect()
     con.execute(TRAINING)
     con.execute(HOSTILE)
@@ -49,6 +49,12 @@ def con():
             settings |= {"labels": label, "data_split_method": "NO_SPLIT"}
         listed = f"{FEATURES}, {label}" if label else FEATURES
         fit(con, name, f"select {listed} from training", **settings)
+    return con
+
+
+@pytest.fixture(scope="module")
+def con():
+    con = fitted_models()
     # Infinities and NaN are left to the engines that have them; numbers beyond 1e15 to all.
     con.execute(
         f"create table shown as select {FEATURES} from training union all by name "

@@ -13,8 +13,8 @@ import pytest
 
 from martlet.spark.round import Round
 from martlet.spark.translate import INPUT, spark_functions
-from ml_support import HOSTILE, TRAINING, connect, fit, rows
-from test_export import FEATURES, MODELS
+from ml_support import rows
+from test_export import FEATURES, MODELS, fitted_models
 
 needs_sail = [
     pytest.mark.skipif(
@@ -32,16 +32,7 @@ MORE = ("explain_predict", "evaluate")
 @pytest.fixture(scope="module")
 def con():
     """One fitted model of each type, and rows to apply them to."""
-    con = connect()
-    con.execute(TRAINING)
-    con.execute(HOSTILE)
-    for name, (model_type, label, options) in MODELS.items():
-        settings = {"model_type": model_type, "entity_cols": ["id"], **options}
-        if label:
-            settings |= {"labels": label, "data_split_method": "NO_SPLIT"}
-        fit(
-            con, name, f"select {FEATURES}{f', {label}' if label else ''} from training", **settings
-        )
+    con = fitted_models()
     con.execute(
         f"create table shown as select {FEATURES}, y, two, three from training union all by name "
         f"select id + 1000 as id, x, n, colour, flag from hostile"

@@ -27,18 +27,13 @@ _ADVANCED = {
     "category": "varchar",
     **dict.fromkeys(("weight", "standard_error", "p_value"), "double"),
 }
-_CENTROIDS = {
-    "centroid_id": "bigint",
+_VALUES = {
     "feature": "varchar",
     "numerical_value": "double",
     "categorical_value": _CATEGORIES,
 }
-_COMPONENTS = {
-    "principal_component_id": "bigint",
-    "feature": "varchar",
-    "numerical_value": "double",
-    "categorical_value": _CATEGORIES,
-}
+_CENTROIDS = {"centroid_id": "bigint", **_VALUES}
+_COMPONENTS = {"principal_component_id": "bigint", **_VALUES}
 _COMPONENT_INFO = {
     "principal_component_id": "bigint",
     **dict.fromkeys(
@@ -65,9 +60,7 @@ def no_rows(columns: Mapping[str, str], arguments: str = "input") -> str:
     arguments : str
         What stands between the brackets.
     """
-    listed = ", ".join(
-        f"cast(null as {kind}) as {identifier(name)}" for name, kind in columns.items()
-    )
+    listed = _nulls(columns)
     if arguments.split(",")[0].strip() == "input":
         given = inputs(*columns)
         return (
@@ -117,6 +110,12 @@ def unanswered(estimator: Estimator, label: Label | None, options: Options) -> d
     return found
 
 
+def _nulls(columns: Mapping[str, str]) -> str:
+    return ", ".join(
+        f"cast(null as {kind}) as {identifier(name)}" for name, kind in columns.items()
+    )
+
+
 def _only(columns: Mapping[str, str], arguments: str) -> str:
     """Return a function that takes rows and gives others."""
     return no_rows(columns, "").replace("()", f"({arguments})", 1)
@@ -124,8 +123,6 @@ def _only(columns: Mapping[str, str], arguments: str) -> str:
 
 def _before_input(columns: Mapping[str, str], arguments: str) -> str:
     """Return a function whose own columns come before those of the rows."""
-    listed = ", ".join(
-        f"cast(null as {kind}) as {identifier(name)}" for name, kind in columns.items()
-    )
+    listed = _nulls(columns)
     rows = f"select {listed}, {inputs(*columns)} from query_table(input) where false"
     return f"({arguments}) as table ({rows})"
