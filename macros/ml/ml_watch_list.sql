@@ -9,7 +9,8 @@
     latest_by        of those rows, only the ones with the highest value of this column,
     latest_days      or up to so many days before it
     extra_columns    columns the model knows and those rows lack
-    ignored_inputs   keys, dates, counters, ages and what a product has one value of a date, which differ by nature
+    ignored_inputs   keys, dates, what is no input, what a product has one value of a date, and counters since the
+                     beginning and ages: those grow with the shop's history, an alarm on them would never end
     scores           table of predictions; without it the model scores nothing by date
     score            the column whose distribution is watched
     score_date       the date predictions are compared by, where that is not as_of_date
@@ -43,7 +44,10 @@
                 'label_until': 'cast(null as date)',
                 'horizon_days': 'cast(null as integer)',
             },
-            'ignored_inputs': ['as_of_month', 'as_of_date', 'label_until', 'horizon_days', 'is_current'],
+            'ignored_inputs': [
+                'as_of_month', 'as_of_date', 'label_until', 'horizon_days', 'is_current', 'yearly_margin_amount',
+                'tenure_days',
+            ],
             'scores': 'ml_churn__predictions', 'score': 'churn_probability', 'is_probability': true,
         },
         {
@@ -63,7 +67,7 @@
             },
             'ignored_inputs': [
                 'session_id', 'moment_kind', 'moment_number', 'as_of_date', 'visitor_id', 'will_buy', 'will_leave',
-                'order_amount', 'is_evaluation',
+                'order_amount', 'is_evaluation', 'days_since_purchase', 'days_since_session', 'earlier_session_count',
             ],
             'scores': 'ml_intent__predictions', 'score': 'buy_probability', 'is_probability': true,
             'score_date': "cast(date_trunc('month', as_of_date) as date)",
@@ -90,7 +94,12 @@
             'model': 'ml_order_risk__fit', 'title': 'order risk', 'metric': 'log_loss', 'is_lower_better': true,
             'rows': 'ftr_orders__risk', 'latest_by': 'as_of_date', 'latest_days': 90,
             'extra_columns': {'age_days': 'cast(null as integer)', 'is_evaluation': 'cast(null as boolean)'},
-            'ignored_inputs': ['order_id', 'as_of_date', 'age_days', 'is_evaluation'],
+            'ignored_inputs': [
+                'order_id', 'as_of_date', 'age_days', 'is_evaluation', 'minutes_since_sign_up',
+                'device_order_count', 'device_person_count', 'address_order_count', 'address_person_count',
+                'card_order_count', 'card_person_count', 'email_order_count', 'email_person_count',
+                'customer_order_count', 'customer_hours_since_order',
+            ],
             'scores': 'ml_order_risk__predictions', 'score': 'fraud_probability', 'is_probability': true,
             'score_date': "cast(date_trunc('month', as_of_date) as date)",
         },
@@ -128,7 +137,7 @@
             'rows': 'ftr_customers__churn',
             'rows_where': 'is_current and recency_days <= ' ~ var('martlet_churn_active_days', 365),
             'extra_columns': {'is_treated': 'cast(null as boolean)'},
-            'ignored_inputs': ['is_treated'],
+            'ignored_inputs': ['is_treated', 'tenure_days'],
             'scores': 'ml_retention__predictions', 'score': 'uplift',
         },
         {
