@@ -5,8 +5,8 @@
     Jensen-Shannon divergence (base 2) for numbers, largest difference of a share for categories. Unlike
     ml_validate_data_skew, which gives the rows of now a histogram of their own as BigQuery does, whole numbers
     whose largest value moved do not look changed. The outer buckets are open. One row an input that had values in training. Values that training had none of are counted apart: numbers outside its range, categories
-    not among those kept (NULL when so many were kept that others may have been left out). More than
-    `sample_rows` rows are sampled.
+    not among those kept (NULL when so many were kept that others may have been left out). Of more than
+    `sample_rows` rows about so many are drawn.
 #}
 {% macro ml_population_stability(model, input, sample_rows=20000, version=none) -%}
 (
@@ -45,7 +45,12 @@
     ),
     {%- for name, model, input in compared %}
     martlet_sample_{{ loop.index }} as (
-        select * from {{ input }} using sample reservoir({{ sample_rows }} rows) repeatable (42)
+        -- By the rows' own hash: the same rows in another order are the same sample.
+        select martlet_row.*
+        from {{ input }} as martlet_row
+        where hash(martlet_row) <= 18446744073709551615 * {{ sample_rows }}.0 / (
+            select greatest(count(*), {{ sample_rows }}) from {{ input }}
+        )
     ),
     {%- endfor %}
     martlet_rows as (

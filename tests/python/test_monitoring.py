@@ -128,12 +128,20 @@ def test_empty_missing_and_odd_rows_are_measured(con):
     assert found["same"]["population_stability_index"] > 5
 
 
-def test_more_rows_than_the_sample_are_drawn(con):
-    con.execute("create or replace table many as select t.* from training as t, range(10)")
-    sql = render("ml_population_stability", "line", "many", sample_rows=1000)
-    found = rows(con, f"from {sql}")
-    assert {row["row_count"] for row in found} == {1000}
-    assert all(row["population_stability_index"] < 0.05 for row in found)
+def test_more_rows_than_the_sample_are_drawn_the_same_in_any_order(con):
+    con.execute(
+        """create or replace table many as
+        select t.*, copy.range as copy from training as t, range(10) as copy"""
+    )
+    con.execute("create or replace table shuffled as from many order by hash(many)")
+    drawn = []
+    for table in ("many", "shuffled"):
+        sql = render("ml_population_stability", "line", table, sample_rows=1000)
+        drawn.append(rows(con, f"from {sql} order by input"))
+    assert all(row["row_count"] == pytest.approx(1000, rel=0.1) for row in drawn[0])
+    assert all(row["population_stability_index"] < 0.05 for row in drawn[0])
+    for one, other in zip(*drawn, strict=True):
+        assert one == pytest.approx(other)
 
 
 def test_a_model_without_enough_data_can_be_watched():
