@@ -12,6 +12,10 @@ payments as (
     select * from {{ ref('shop_payments') }}
 ),
 
+as_of_dates as (
+    select * from {{ ref('int_as_of_dates__spine') }}
+),
+
 item_totals as (
     select
         order_id,
@@ -62,7 +66,31 @@ judged as (
     left join payment_totals on orders.order_id = payment_totals.order_id
 ),
 
+-- A date that was set may lie before the last order on purpose.
+last_day as (
+    select max(as_of_date) as as_of_date
+    from as_of_dates
+    where is_current and {{ configured_as_of_date() }} is null
+),
+
+later_orders as (
+    select
+        count(*) as order_count,
+        coalesce(sum(
+            case when {{ local_date('orders.ordered_at') }} >= last_day.as_of_date then 1 else 0 end
+        ), 0) as later_count
+    from orders
+    cross join last_day
+),
+
 checks as (
+    select
+        'orders_after_the_as_of_date' as check_name,
+        'orders' as entity,
+        order_count as checked_count,
+        later_count as affected_count
+    from later_orders
+    union all
     select
         'orders_without_items' as check_name,
         'orders' as entity,
