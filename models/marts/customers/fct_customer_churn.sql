@@ -100,9 +100,7 @@ churn as (
         case when expected_offer_profit_amount > 0 then 'send an offer' else 'leave alone' end
             as suggested_action,
         expected_offer_profit_amount > 0
-        and substr({{ hash_text(["'retention'", 'customer_id']) }}, 1, 4)
-        < '{{ "%04x" | format((var("martlet_retention_holdout_share") * 65536) | int) }}'
-            as is_in_holdout,
+        and {{ is_in_retention_holdout('customer_id') }} as is_in_holdout,
         model_version,
         predicted_at
     from weighed

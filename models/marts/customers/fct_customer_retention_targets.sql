@@ -73,9 +73,7 @@ targets as (
             when expected_profit_amount > 0 then 'persuadable: the offer pays'
             else 'leave alone: the offer costs more than it brings'
         end as verdict,
-        substr({{ hash_text(["'retention'", 'customer_id']) }}, 1, 4)
-        < '{{ "%04x" | format((var("martlet_retention_holdout_share") * 65536) | int) }}'
-            as is_in_holdout,
+        {{ is_in_retention_holdout('customer_id') }} as is_in_holdout,
         cast(row_number() over (
             order by uplift desc, customer_id
         ) as integer) as uplift_rank,

@@ -1,3 +1,19 @@
+{#- Each method with its expected orders and spend; only the process has intervals. -#}
+{%- set methods = [
+    ('purchase_process', 'process_order_count', 'process_spend_amount'),
+    (
+        'rate_times_average_order',
+        'order_count_at_rate',
+        'order_count_at_rate * mean_purchase_amount',
+    ),
+    ('last_period', 'cast(previous_order_count as double)', 'previous_spend_amount'),
+    ('two_part', 'cast(null as double)', 'two_part_spend_amount'),
+    (
+        'mean_of_process_and_two_part',
+        'cast(null as double)',
+        '(process_spend_amount + two_part_spend_amount) / 2',
+    ),
+] -%}
 with
 
 outcomes as (
@@ -33,11 +49,8 @@ joined as (
             ('spend_lower_amount', 'spend_?_days_lower_amount'),
             ('spend_upper_amount', 'spend_?_days_upper_amount'),
         ] %}
-            cast(case outcomes.horizon_days
-                {% for days in [30, 90, 180, 365] %}
-                    when {{ days }} then predictions.{{ column | replace('?', days) }}
-                {% endfor %}
-            end as double) as {{ name }},
+            cast({{ at_horizon('outcomes.horizon_days', 'predictions.' ~ column) }} as double)
+                as {{ name }},
         {% endfor %}
         two_part.expected_spend_amount as two_part_spend_amount
     from outcomes
@@ -54,77 +67,30 @@ joined as (
 ),
 
 forecasts as (
-    select
-        customer_id,
-        as_of_date,
-        horizon_days,
-        'purchase_process' as forecast_method,
-        process_order_count as expected_order_count,
-        process_spend_amount as expected_spend_amount,
-        order_count,
-        spend_amount,
-        order_count between order_count_lower and order_count_upper as is_within_interval,
-        interval_probability,
-        spend_amount between spend_lower_amount and spend_upper_amount as is_within_spend_interval
-    from joined
-    union all
-    select
-        customer_id,
-        as_of_date,
-        horizon_days,
-        'rate_times_average_order' as forecast_method,
-        order_count_at_rate as expected_order_count,
-        order_count_at_rate * mean_purchase_amount as expected_spend_amount,
-        order_count,
-        spend_amount,
-        cast(null as boolean) as is_within_interval,
-        cast(null as double) as interval_probability,
-        cast(null as boolean) as is_within_spend_interval
-    from joined
-    union all
-    select
-        customer_id,
-        as_of_date,
-        horizon_days,
-        'last_period' as forecast_method,
-        cast(previous_order_count as double) as expected_order_count,
-        previous_spend_amount as expected_spend_amount,
-        order_count,
-        spend_amount,
-        cast(null as boolean) as is_within_interval,
-        cast(null as double) as interval_probability,
-        cast(null as boolean) as is_within_spend_interval
-    from joined
-    union all
-    select
-        customer_id,
-        as_of_date,
-        horizon_days,
-        'two_part' as forecast_method,
-        cast(null as double) as expected_order_count,
-        two_part_spend_amount as expected_spend_amount,
-        order_count,
-        spend_amount,
-        cast(null as boolean) as is_within_interval,
-        cast(null as double) as interval_probability,
-        cast(null as boolean) as is_within_spend_interval
-    from joined
-    where two_part_spend_amount is not null
-    union all
-    select
-        customer_id,
-        as_of_date,
-        horizon_days,
-        'mean_of_process_and_two_part' as forecast_method,
-        cast(null as double) as expected_order_count,
-        (process_spend_amount + two_part_spend_amount) / 2 as expected_spend_amount,
-        order_count,
-        spend_amount,
-        cast(null as boolean) as is_within_interval,
-        cast(null as double) as interval_probability,
-        cast(null as boolean) as is_within_spend_interval
-    from joined
-    where two_part_spend_amount is not null
+    {% for method, orders, spend in methods %}
+        select
+            customer_id,
+            as_of_date,
+            horizon_days,
+            '{{ method }}' as forecast_method,
+            {{ orders }} as expected_order_count,
+            {{ spend }} as expected_spend_amount,
+            order_count,
+            spend_amount,
+            {% if method == 'purchase_process' %}
+                order_count between order_count_lower and order_count_upper as is_within_interval,
+                interval_probability,
+                spend_amount between spend_lower_amount and spend_upper_amount
+                    as is_within_spend_interval
+            {% else %}
+                cast(null as boolean) as is_within_interval,
+                cast(null as double) as interval_probability,
+                cast(null as boolean) as is_within_spend_interval
+            {% endif %}
+        from joined
+        {% if 'two_part' in method %} where two_part_spend_amount is not null {% endif %}
+        {% if not loop.last %} union all {% endif %}
+    {% endfor %}
 )
 
 select * from forecasts

@@ -66,16 +66,12 @@ described as (
         cadence.order_count_90_days,
         cadence.order_count_365_days,
         predictions.alive_probability,
-        {% for name, column in [
-            ('no_order_probability', 'no_order_?_days_probability'),
-            ('expected_order_count', 'expected_order_count_?_days'),
-        ] %}
-            case learned_horizons.horizon_days
-                {% for days in [30, 90, 180, 365] %}
-                    when {{ days }} then predictions.{{ column | replace('?', days) }}
-                {% endfor %}
-            end as {{ name }},
-        {% endfor %}
+        {{ at_horizon(
+            'learned_horizons.horizon_days', 'predictions.no_order_?_days_probability'
+        ) }} as no_order_probability,
+        {{ at_horizon(
+            'learned_horizons.horizon_days', 'predictions.expected_order_count_?_days'
+        ) }} as expected_order_count,
         ln(1 + cast(predictions.expected_order_amount as double)) as log_expected_order_amount,
         case when outcomes.spend_amount > 0 then 1 else 0 end as has_ordered,
         case when outcomes.spend_amount > 0 then ln(outcomes.spend_amount) end as log_spend,
