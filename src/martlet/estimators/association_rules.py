@@ -12,15 +12,8 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from martlet.baskets.completion import (
-    METRICS,
-    PAIR_COLUMNS,
-    Tilt,
-    choose_tilt,
-    evaluate_query,
-    make_pairs,
-    predict_query,
-)
+from martlet.baskets.completion import PAIR_COLUMNS, Tilt, choose_tilt, pairs_query
+from martlet.baskets.functions import METRICS, evaluate_query, predict_query
 from martlet.baskets.itemsets import Itemsets, TooManyItemsetsError, mine_itemsets
 from martlet.baskets.load import BasketColumns, Baskets, least_count, load_baskets
 from martlet.baskets.rules import (
@@ -304,7 +297,7 @@ def _of_level(table: pa.Table, level: str) -> pa.Table:
 
 
 def _pairs(mined: _Mined, tilt: Tilt, options: Options) -> pa.Table:
-    query = make_pairs(mined.baskets, mined.itemsets, tilt.shrinkage, options["max_neighbours"])
+    query = pairs_query(mined.baskets, mined.itemsets, tilt.shrinkage, options["max_neighbours"])
     names = mined.baskets.table("all_items")
     return mined.baskets.con.sql(
         "select item.name as item, second_item.name as second_item, "
