@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from martlet.errors import MartletError
+from martlet.factorization.top import recommend_top
 from ml_support import columns, connect, fit, parameters, rows, types
 
 #: 40 users with a taste for one of two kinds of 12 items; ids of numbers and of text.
@@ -155,6 +157,39 @@ def test_top_of_sql_is_the_top_of_numpy(con: duckdb.DuckDBPyConnection) -> None:
     ]
     kept = con.execute("select count(*) from m_recommend_top('ratings', unseen_only := false)")
     assert kept.fetchall() == [(400,)]
+
+
+@pytest.mark.parametrize("kind", ["explicit", "implicit"])
+def test_blocks_give_the_rows_of_the_stored_function(
+    con: duckdb.DuckDBPyConnection, kind: str
+) -> None:
+    fit(con, "m", "select user, item, rating from ratings", **NAMES, feedback_type=kind)
+    # Vectors of nothing, so that all items tie, and two items with one vector.
+    con.execute("update m__users set factors = [0, 0, 0, 0, 0, 0, 0, 0] where user_id = '7'")
+    con.execute(
+        "update m__items set factors = (select any_value(factors) from m__items "
+        "where item_id = 'item 5') where item_id = 'item 3'"
+    )
+    con.execute(
+        "create table asked as select user from ratings union all values (98), (99), (null)"
+    )
+    nobody = con.query("select user from asked where user > 98").to_arrow_table()
+    for n, unseen_only in itertools.product((0, 1, 10, 12, 50), (True, False)):
+        function = f"m_recommend_top('asked', n := {n}, unseen_only := {unseen_only})"
+        in_sql = con.query(f"from {function} order by 1, 3").to_arrow_table()
+        assert recommend_top(con, "m", con.table("asked"), n, unseen_only).equals(in_sql)
+        assert recommend_top(con, "main.m", nobody, n, unseen_only).num_rows == min(n, 12)
+
+
+def test_blocks_refuse_what_has_no_vectors(con: duckdb.DuckDBPyConnection) -> None:
+    fit(con, "m", "select user, item, rating from ratings", **NAMES)
+    with pytest.raises(MartletError, match="have no column 'user'"):
+        recommend_top(con, "m", con.query("select 1 as customer"))
+    fit(con, "one", "select user, item, rating from ratings where user = 1", **NAMES)
+    assert recommend_top(con, "one", con.table("ratings")).num_rows == 0
+    fit(con, "k", "select user, rating from ratings", model_type="kmeans", num_clusters=2)
+    with pytest.raises(MartletError, match="no fitted matrix factorization: it is of type kmeans"):
+        recommend_top(con, "k", con.table("ratings"))
 
 
 def given(con: duckdb.DuckDBPyConnection, user: int) -> list[tuple[str, float, float]]:
