@@ -12,17 +12,7 @@ as_of_dates as (
     select * from {{ ref('int_as_of_dates__spine') }}
 ),
 
--- Scores are kept from build to build; what may be sold is asked in each.
-sold as (
-    select
-        scores.*,
-        row_number() over (
-            partition by scores.customer_id order by scores.score_rank
-        ) as basket_rank
-    from scores
-    left join products on scores.product_id = products.product_id
-    where {{ can_be_sold('products') }}
-),
+{{ sold_scores('basket_rank') }},
 
 predictions as (
     select

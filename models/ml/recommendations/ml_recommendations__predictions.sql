@@ -19,17 +19,7 @@ horizons as (
     from {{ ml_part(ref('ml_recommendations__fit'), 'probability') }}
 ),
 
--- Scores are kept from build to build; what may be sold is asked in each.
-sold as (
-    select
-        scores.*,
-        row_number() over (
-            partition by scores.customer_id order by scores.score_rank
-        ) as recommendation_rank
-    from scores
-    left join products on scores.product_id = products.product_id
-    where {{ can_be_sold('products') }}
-),
+{{ sold_scores('recommendation_rank') }},
 
 predictions as (
     select
