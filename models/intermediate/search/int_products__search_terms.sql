@@ -33,16 +33,26 @@ words as (
     select
         product_id,
         field_weight,
-        {{ exploded_list(text_tokens('field_text')) }} as term
+        {{ exploded_list(text_tokens('field_text')) }} as word
     from fields
+),
+
+stemmed as (
+    select
+        product_id,
+        field_weight,
+        word,
+        {{ word_stem('word') }} as term
+    from words
 ),
 
 counted as (
     select
         product_id,
         term,
+        min(word) as word,
         cast(sum(field_weight) as bigint) as term_frequency
-    from words
+    from stemmed
     group by product_id, term
 ),
 
@@ -50,6 +60,7 @@ measured as (
     select
         product_id,
         term,
+        word,
         term_frequency,
         cast(sum(term_frequency) over (partition by product_id) as bigint) as product_length
     from counted

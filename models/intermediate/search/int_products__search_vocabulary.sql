@@ -17,17 +17,37 @@ corpus as (
     ) as product_lengths
 ),
 
+counted as (
+    select
+        term,
+        word,
+        count(*) as word_product_count
+    from terms
+    group by term, word
+),
+
+ranked as (
+    select
+        term,
+        word,
+        sum(word_product_count) over (partition by term) as term_product_count,
+        row_number() over (partition by term order by word_product_count desc, word) as word_rank
+    from counted
+),
+
 vocabulary as (
     select
         term,
-        count(*) as term_product_count
-    from terms
-    group by term
+        word as usual_word,
+        cast(term_product_count as bigint) as term_product_count
+    from ranked
+    where word_rank = 1
 ),
 
 weighed as (
     select
         vocabulary.term,
+        vocabulary.usual_word,
         vocabulary.term_product_count,
         ln(
             1 + (corpus.product_count - vocabulary.term_product_count + 0.5e0)
