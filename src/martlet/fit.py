@@ -24,7 +24,13 @@ from martlet.gate import feature_columns
 from martlet.holding import changed_parts, extent, holding_reason
 from martlet.options import Options, parse_options
 from martlet.preprocessing import Preparation, learn_encoding
-from martlet.publish import (
+from martlet.rows import PreparedRows, fingerprint, prepare_rows, read_columns
+from martlet.schema import read_features
+from martlet.scoring.functions import build_functions, metric_names
+from martlet.split import HASH, SPLIT
+from martlet.store import ModelStore
+from martlet.tuning import objective, tune
+from martlet.versions import (
     Learned,
     ModelSpec,
     Outcome,
@@ -32,12 +38,6 @@ from martlet.publish import (
     write_empty,
     write_version,
 )
-from martlet.rows import PreparedRows, fingerprint, prepare_rows, read_columns
-from martlet.schema import read_features
-from martlet.scoring.functions import build_functions, metric_names
-from martlet.split import HASH, SPLIT
-from martlet.store import ModelStore
-from martlet.tuning import objective, tune
 
 __all__ = ["Learned", "ModelSpec", "Outcome", "fit_model", "fit_parameters", "learn", "plan"]
 

@@ -12,9 +12,9 @@ from martlet.errors import MartletError
 from martlet.estimators.base import Previous
 from martlet.fit import fit_parameters
 from martlet.holding import changed_parts
-from martlet.publish import ModelSpec
 from martlet.store import ModelStore
 from martlet.stored_text import require_query
+from martlet.versions import ModelSpec
 
 __all__ = ["verify_version"]
 
