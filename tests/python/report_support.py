@@ -122,8 +122,14 @@ _ROWS = {
         from range(30) as r(n)
     """,
     "fct_recommender_evaluation": """
-        select * from (values ('hybrid', true, 90, 0.5, 0.3), ('popularity', false, 90, 0.4, 0.2))
-            as t(recommender, is_shipped, judged_customer_count, hit_rate_at_10, ndcg_at_10)
+        select recommendation_task, target, split, recommender, is_shipped,
+            judged_customer_count, hit_rate * odds as hit_rate_at_10, ndcg * odds as ndcg_at_10
+        from (values ('hybrid', true, 90, 0.5, 0.3), ('popularity', false, 90, 0.4, 0.2))
+            as t(recommender, is_shipped, judged_customer_count, hit_rate, ndcg)
+        cross join (values
+            ('next_basket', 'all', 'judged', 0.9), ('recommendations', 'all', 'judged', 1.0),
+            ('recommendations', 'repeat', 'judged', 2.0), ('recommendations', 'all', 'choice', 1.1)
+        ) as u(recommendation_task, target, split, odds)
     """,
     "fct_buy_again": f"""
         select 'C' || n as customer_id, 'P' || n as product_id, {_DAY} as as_of_date,

@@ -115,5 +115,6 @@ def _source(section: Section) -> str:
         return ""
     marts = ", ".join(f"marts.{html.escape(name)}" for name in section.reads)
     page = f"docs/{html.escape(section.docs)}"
-    how = f' How it is made: <a href="{page}">{page}</a>.' if section.docs else ""
+    # No link: the file is sent on alone, and the page is in the project.
+    how = f" How it is made: {page} in the project." if section.docs else ""
     return f'<p class="source">From {marts}.{how}</p>\n'

@@ -11,7 +11,7 @@ __all__ = [
 ]  # fmt: skip
 
 #: How the values of a column are shown.
-Kind = Literal["text", "count", "number", "money", "share", "date"]
+Kind = Literal["text", "count", "number", "money", "share", "change", "date"]
 Column = tuple[str, Kind]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 __all__ = [
     "NAME",
+    "change",
     "count",
     "day",
     "listed",
@@ -52,7 +53,15 @@ def number(value: float) -> str:
 
 def share(value: float) -> str:
     """Return a share as per cent; with one place below a tenth."""
+    if 0 < abs(value) < 0.0005:
+        return "<0.1%"
     return f"{value:.1%}" if 0 < abs(value) < 0.1 else f"{value:.0%}"
+
+
+def change(value: float) -> str:
+    """Return a change as per cent with its sign."""
+    sign = "+" if value > 0 else "\N{MINUS SIGN}" if value < 0 else ""
+    return sign + share(abs(value))
 
 
 def money(value: float, currency: str | None) -> str:
@@ -103,5 +112,5 @@ def show(value: Any, kind: str, currency: str | None) -> str:
         amount = float(value)
         if kind == "money":
             return money(amount, currency)
-        return {"count": count, "share": share}.get(kind, number)(amount)
+        return {"count": count, "share": share, "change": change}.get(kind, number)(amount)
     return str(value)

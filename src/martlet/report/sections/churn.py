@@ -48,7 +48,7 @@ from marts.fct_customer_retention_targets
 """
 _COLUMNS: list[Column] = [
     ("Customer", "text"), ("At risk a year", "money"), ("Risk of leaving", "share"),
-    ("Worth a year", "money"), ("Days since order", "count"), ("Why", "text"),
+    ("Worth a year", "money"), ("Days since order", "count"), ("What the model goes by", "text"),
 ]  # fmt: skip
 
 

@@ -71,11 +71,11 @@ def _words(
 ) -> tuple[str, list[Finding]]:
     first, last = rows[0], rows[-1]
     said = (
-        f"After {plural(first['moment_number'], 'event')} a visit is expected to end in a purchase "
-        f"with {share(first['buy'])}"
+        f"Of the visits that came to {plural(first['moment_number'], 'event')}, "
+        f"{share(first['buy'])} are expected to end in a purchase"
     )
     if last is not first:
-        said += f", after {plural(last['moment_number'], 'event')} with {share(last['buy'])}"
+        said += f"; of those that came to {last['moment_number']}, {share(last['buy'])}"
     said += "."
     if not totals["chosen"]:
         return f"{said} In no visit so far was stepping in worth its cost.", []

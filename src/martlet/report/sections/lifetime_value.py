@@ -105,11 +105,12 @@ def _backtest(marts: Marts) -> list[Text]:
         return []
     row = rows[0]
     off = row["expected"] / row["spend"] - 1
+    method = row["forecast_method"].replace("_", " ")
     way = "too much" if off > 0 else "too little"
     return [
         Text(
             f"How good such forecasts were: told on {day(row['as_of_date'])} for "
-            f"{row['horizon_days']} days, the best method ({row['forecast_method']}) expected "
+            f"{row['horizon_days']} days, the best method ({method}) expected "
             f"{marts.money(row['expected'])}; it became {marts.money(row['spend'])}, so "
             f"{share(abs(off))} {way}. The tenth it put first brought "
             f"{share(row['top_decile_spend_share'] or 0)} of the money."

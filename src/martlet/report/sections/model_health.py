@@ -136,6 +136,6 @@ def _chart(course: list[dict[str, Any]], width: int) -> Any:
         x=alt.X("date:T", title="as-of date").axis(format="%b %y", tickCount=6),
         y=alt.Y("loss:Q", title="log loss").scale(zero=False),
         color=alt.Color("model:N", title=None),
-        strokeDash=alt.StrokeDash("kind:N", title=None),
+        strokeDash=alt.StrokeDash("kind:N", legend=None, sort=["model", "without a model"]),
     )
     return base.mark_line(point=True).properties(height=300 if width > NARROW else 320)

@@ -36,7 +36,7 @@ order by expected_loss_amount desc, order_id
 limit 10
 """
 _COLUMNS: list[Column] = [
-    ("Order", "text"), ("Date", "date"), ("Amount", "money"), ("Charged back with", "share"),
+    ("Order", "text"), ("Date", "date"), ("Amount", "money"), ("Chance of a charge-back", "share"),
     ("Expected loss", "money"), ("Proposed", "text"), ("Why", "text"),
 ]  # fmt: skip
 

@@ -34,6 +34,8 @@ order by place, recommendation_rank
 _JUDGED = """
 select recommender, is_shipped, judged_customer_count, hit_rate_at_10, ndcg_at_10
 from marts.fct_recommender_evaluation
+-- All products, on the purchases that nothing was chosen by.
+where recommendation_task = 'recommendations' and target = 'all' and split = 'judged'
 order by ndcg_at_10 desc, recommender
 """
 _COLUMNS: list[Column] = [

@@ -42,7 +42,7 @@ order by m.month
 _COLUMNS: list[Column] = [
     ("Month", "text"), ("Revenue after returns", "money"), ("Returned", "money"),
     ("Orders", "count"), ("Average order", "money"), ("A year before", "money"),
-    ("Change", "share"),
+    ("Change", "change"),
 ]  # fmt: skip
 
 
@@ -141,6 +141,8 @@ def _revenue(rows: list[dict[str, Any]], marts: Marts, width: int) -> Any:
         }
         for row in shown
     ]  # fmt: skip
+    all_whole = all(row["is_whole"] for row in shown)
+    legend = None if all_whole else alt.Legend(symbolFillColor=PALETTE[0])
     base = alt.Chart(data(values)).encode(
         x=alt.X("month:O", title=None, timeUnit="yearmonth").axis(format="%b %y", labelAngle=-45)
     )
@@ -148,7 +150,7 @@ def _revenue(rows: list[dict[str, Any]], marts: Marts, width: int) -> Any:
         y=alt.Y("revenue:Q", title=f"revenue ({marts.unit})").axis(format="~s"),
         opacity=alt.Opacity("kind:N", title=None)
         .scale(domain=["whole month", "not whole yet"], range=[0.7, 0.35])
-        .legend(symbolFillColor=PALETTE[0]),
+        .legend(legend),
         description="tip:N",
     )
     ticks = (

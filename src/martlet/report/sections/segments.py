@@ -36,12 +36,12 @@ def section(marts: Marts) -> Section:
         return missing(TITLE, QUESTION, rows, "fct_segment_profiles", "segments.md")
     first = rows[0]
     who = (
-        f"“{short(first['segment_name'], NAME)}” are {share(first['customer_share'])} of the "
-        f"customers and brought {share(first['revenue_share'] or 0)} of the revenue so far"
+        f"The segment “{short(first['segment_name'], NAME)}” is {share(first['customer_share'])} "
+        f"of the customers and brought {share(first['revenue_share'] or 0)} of the revenue so far"
     )
     said = (
         f"{who}. A bubble is a segment: further right, it ordered lately; further up, it orders "
-        "often; a bigger bubble, and the figure in it, is more revenue."
+        "often; a bigger bubble, and the share in it, is more revenue."
     )
     table = Table("Segments", _COLUMNS, [_row(row) for row in rows])
     parts: list[Part] = [
@@ -52,7 +52,7 @@ def section(marts: Marts) -> Section:
     ]
     # What a few hold of the money is at stake with them.
     stake = max(0.0, (first["revenue_share"] or 0) - first["customer_share"])
-    findings = [Finding(f"{who}: keep them happy.", stake)] if stake > 0.1 else []
+    findings = [Finding(f"{who}: keep these customers happy.", stake)] if stake > 0.1 else []
     reads = ("fct_segment_profiles", "fct_segment_scan")
     return Section(TITLE, QUESTION, parts, reads, "segments.md", findings)
 
@@ -69,17 +69,19 @@ def _row(row: dict[str, Any]) -> tuple[Any, ...]:
 def _chart(rows: list[dict[str, Any]], width: int) -> Any:
     import altair as alt
 
+    wide = width > NARROW
     values = [
         {
             "segment": row["segment_name"], "recency": row["mean_recency_days"],
             "frequency": row["mean_frequency"], "revenue": max(0.0, row["revenue_amount"]),
-            "label": share(row["revenue_share"] or 0),
+            # A small bubble on a small screen has no room for a figure; the table has it.
+            "label": share(row["revenue_share"] or 0)
+            if wide or (row["revenue_share"] or 0) >= 0.1 else "",
             "tip": f"{row['segment_name']}: {count(row['customer_count'])} customers, "
             f"{share(row['revenue_share'] or 0)} of the revenue",
         }
         for row in rows
     ]  # fmt: skip
-    wide = width > NARROW
     # Room around the outermost bubbles, whose centres lie on the ends of the scales.
     recency = [value["recency"] for value in values]
     spread = max(max(recency) - min(recency), 10.0)
@@ -96,7 +98,7 @@ def _chart(rows: list[dict[str, Any]], width: int) -> Any:
         size=alt.Size("revenue:Q", legend=None).scale(
             domainMin=0, range=[20, 5000 if wide else 2200]
         ),
-        color=color.legend(columns=2 if wide else 1, labelLimit=330 if wide else 220),
+        color=color.legend(columns=2 if wide else 1, labelLimit=330 if wide else 265),
         description="tip:N",
     )
     figures = base.mark_text(fontSize=12).encode(text="label:N")

@@ -23,7 +23,7 @@ limit 10
 """
 _COLUMNS: list[Column] = [
     ("Product", "text"), ("Category", "text"), ("Orders in 28 days", "count"),
-    ("Expected", "number"), ("Times as many", "number"), ("Chance finds among such", "share"),
+    ("Expected", "number"), ("Surely times as many", "number"), ("Of such, by chance", "share"),
     ("State", "text"), ("Days sold out", "count"),
 ]  # fmt: skip
 
