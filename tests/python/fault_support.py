@@ -1,14 +1,18 @@
-"""Raw rows that are wrong, or hostile, for the tests of faults."""
+"""Raw rows that are wrong or hostile, and small disks, for the tests of faults."""
 
 from __future__ import annotations
 
+import contextlib
 import random
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from martlet.simulate import RAW_COLUMNS
 
@@ -20,6 +24,7 @@ __all__ = [
     "make_hostile",
     "malformed_rows",
     "read_raw",
+    "small_disk",
     "write_raw",
 ]
 
@@ -280,3 +285,19 @@ def make_hostile(source: Path, folder: Path) -> None:
                 f"copy (select {', '.join(shown)} from '{source}/raw_{table}*.parquet') "
                 f"to '{folder}/raw_{table}.parquet' (format parquet)"
             )
+
+
+@contextlib.contextmanager
+def small_disk(folder: Path, options: str) -> Iterator[None]:
+    """Mount a file system of its own, ``size=24m`` or ``ro``, or skip the test."""
+    folder.mkdir()
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)],
+        capture_output=True, check=False,
+    ) if shutil.which("mount") else None  # fmt: skip
+    if made is None or made.returncode:
+        pytest.skip("a file system of its own can be mounted by the superuser only")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)

@@ -13,7 +13,6 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -32,6 +31,7 @@ from fault_support import (
     make_hostile,
     malformed_rows,
     read_raw,
+    small_disk,
     write_raw,
 )
 from martlet.build import WORK_FOLDER, build
@@ -304,26 +304,41 @@ _MODELS = {
 }
 
 
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A dbt project of a table, an incremental model, a fitted model and a mart.
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dbt project of a table, an incremental model, a fitted model and a mart, built once.
 
     They are built by the project's own materializations; ``var('state')`` says from what rows.
     """
-    for name in ("MARTLET_DATABASE", "MARTLET_TARGET", "DBT_EXCLUDE_RESOURCE_TYPES"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("DBT_PROFILES_DIR", str(tmp_path / "profiles"))
-    monkeypatch.setenv("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
-    shutil.copytree(PROJECT / "profiles", tmp_path / "profiles")
-    for folder in ("ml", "project", "portable"):
-        shutil.copytree(PROJECT / "macros" / folder, tmp_path / "macros" / folder)
-    (tmp_path / "dbt_project.yml").write_text(
-        "name: martlet\nversion: 0.1.0\nprofile: martlet\nvars: {state: 1}\n"
-    )
-    (tmp_path / "models").mkdir()
-    for name, text in _MODELS.items():
-        (tmp_path / "models" / f"{name}.sql").write_text(text)
+    folder = tmp_path_factory.mktemp("built")
+    with pytest.MonkeyPatch.context() as patch:
+        _use_own_profile(patch, folder)
+        shutil.copytree(PROJECT / "profiles", folder / "profiles")
+        for name in ("ml", "project", "portable"):
+            shutil.copytree(PROJECT / "macros" / name, folder / "macros" / name)
+        (folder / "dbt_project.yml").write_text(
+            "name: martlet\nversion: 0.1.0\nprofile: martlet\nvars: {state: 1}\n"
+        )
+        (folder / "models").mkdir()
+        for name, text in _MODELS.items():
+            (folder / "models" / f"{name}.sql").write_text(text)
+        assert build(folder, _state(1)) == 0
+    return folder
+
+
+@pytest.fixture
+def project(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the project and of the database, ``martlet.duckdb``."""
+    _use_own_profile(monkeypatch, tmp_path)
+    shutil.copytree(built, tmp_path, dirs_exist_ok=True)
     return tmp_path
+
+
+def _use_own_profile(patch: pytest.MonkeyPatch, folder: Path) -> None:
+    for name in ("MARTLET_DATABASE", "MARTLET_TARGET", "DBT_EXCLUDE_RESOURCE_TYPES"):
+        patch.delenv(name, raising=False)
+    patch.setenv("DBT_PROFILES_DIR", str(folder / "profiles"))
+    patch.setenv("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
 
 
 def _state(number: int) -> list[str]:
@@ -383,7 +398,6 @@ def test_a_killed_martlet_build_changes_nothing_and_the_next_one_heals(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     database = project / "martlet.duckdb"
-    assert build(project, _state(1)) == 0
     before, content = database.read_bytes(), _contents(database)
     command = [sys.executable, "-m", "martlet.cli", "build", *_state(2)]
     dice = random.Random(11)
@@ -462,35 +476,20 @@ def test_dbt_that_outlives_a_killed_build_keeps_the_next_one_waiting(project: Pa
     assert _contents(project / "martlet.duckdb")["main.mart"][0][0] == 10
 
 
-@contextlib.contextmanager
-def _small_disk(folder: Path, options: str) -> Iterator[None]:
-    folder.mkdir()
-    made = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)],
-        capture_output=True, check=False,
-    ) if shutil.which("mount") else None  # fmt: skip
-    if made is None or made.returncode:
-        pytest.skip("a file system of its own can be mounted by the superuser only")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
 def test_a_full_disk_is_named_and_costs_nothing(
     project: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with _small_disk(project / "disk", "size=24m"):
-        database = project / "disk" / "shop.duckdb"
+    with small_disk(project / "disk", "size=24m"):
+        database = project / "disk" / "martlet.duckdb"
         monkeypatch.setenv("MARTLET_DATABASE", str(database))
-        assert build(project, _state(1)) == 0
+        shutil.copyfile(project / database.name, database)
         content = _contents(database)
         # dbt runs out of room
         assert build(project, _state(40)) != 0
         told = capfd.readouterr().err
-        assert "shop.duckdb is as it was" in told
+        assert "martlet.duckdb is as it was" in told
         assert "The disk is full" in told
-        assert not (database.parent / WORK_FOLDER / "shop" / "shop.duckdb").exists()
+        assert not (database.parent / WORK_FOLDER / "martlet" / database.name).exists()
         assert _contents(database) == content
         # no room even for the copy
         filler = project / "disk" / "filler"
@@ -498,14 +497,14 @@ def test_a_full_disk_is_named_and_costs_nothing(
         filler.write_bytes(b"0" * (room - database.stat().st_size // 2))
         with pytest.raises(MartletError, match="No space left on device. Make room"):
             build(project, _state(2))
-        assert not (database.parent / WORK_FOLDER / "shop" / "shop.duckdb").exists()
+        assert not (database.parent / WORK_FOLDER / "martlet" / database.name).exists()
         filler.unlink()
         assert _contents(database) == content
         assert build(project, _state(1)) == 0
 
 
 def test_a_read_only_disk_is_named(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with _small_disk(project / "disk", "ro"):
+    with small_disk(project / "disk", "ro"):
         monkeypatch.setenv("MARTLET_DATABASE", str(project / "disk" / "shop.duckdb"))
         with pytest.raises(MartletError, match="disk is read-only: make it writable or choose"):
             build(project)
@@ -513,8 +512,6 @@ def test_a_read_only_disk_is_named(project: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_a_damaged_database_is_named_and_kept(project: Path) -> None:
     database = project / "martlet.duckdb"
-    with duckdb.connect(str(database)) as con:
-        con.execute("create table precious as select 1 as value")
     damaged = b"\0" * 4096 + database.read_bytes()[4096:]
     database.write_bytes(damaged)
     with pytest.raises(MartletError, match="not a DuckDB file this version can read. Move it away"):

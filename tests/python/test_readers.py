@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import random
 import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ import pytest
 
 import martlet.build
 from environments import python_with
+from fault_support import small_disk
 from martlet.build import WORK_FOLDER
 from martlet.cli import main
 from martlet.errors import MartletError
@@ -243,6 +246,91 @@ def test_a_publication_that_fails_or_dies_changes_nothing(
     (killed / "marts").mkdir(parents=True)
     publish(project / "shop.duckdb", project, folder)
     assert not list(folder.glob(".unfinished*"))
+
+
+#: Publishes in a process of its own.
+PUBLISH = """
+import pathlib, sys
+from martlet.errors import MartletError
+from martlet.readers.publication import publish
+project = pathlib.Path(sys.argv[1])
+print("begun", flush=True)
+try:
+    publish(project / "shop.duckdb", project, project / "published")
+except MartletError as error:
+    sys.exit(str(error))
+"""
+
+
+def publisher(project: Path) -> subprocess.Popen[str]:
+    """Start to publish, and return when the process has imported what it needs."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", PUBLISH, str(project)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stdout.readline() == "begun\n"
+    return process
+
+
+def shown(project: Path) -> tuple[str, str]:
+    """Return what the manifest and the database say they are, after checking every file."""
+    folder = project / "published"
+    with duckdb.connect(str(folder / "shop.duckdb"), read_only=True) as con:
+        ((generation,),) = con.execute("select generation from publication").fetchall()
+        builds = con.execute("select distinct build from marts.fct_third").fetchall()
+    assert len(builds) == 1
+    return verify(folder)["generation"], generation
+
+
+def test_publications_that_are_killed_leave_what_readers_see_whole(project: Path) -> None:
+    make_shop(project / "shop.duckdb", 0, 300_000)
+    with publisher(project) as process:
+        began = time.perf_counter()
+        assert process.wait() == 0
+        seconds = time.perf_counter() - began
+    dice, ended = random.Random(20261126), 0
+    for build in range(1, 9):
+        before = shown(project)
+        make_shop(project / "shop.duckdb", build, 300_000)
+        with publisher(project) as process:
+            time.sleep(dice.uniform(0, seconds))
+            process.kill()
+            ended += process.wait() == 0
+        after = shown(project)
+        # The manifest is swapped last: a kill between the two renames leaves it on the old files.
+        assert after == before or after[1] != before[1]
+    assert ended < 8
+    last = publish(project / "shop.duckdb", project, project / "published", grace_seconds=0)
+    assert shown(project) == (last["generation"], last["generation"])
+    assert not list((project / "published").glob(".unfinished*"))
+    assert len(list((project / "published").glob("*Z-*"))) <= 3
+
+
+def test_of_two_publications_at_once_one_is_told_to_wait(project: Path) -> None:
+    make_shop(project / "shop.duckdb", 1, 500_000)
+    with publisher(project) as first, publisher(project) as second:
+        said = [process.communicate(timeout=60)[1] for process in (first, second)]
+        codes = sorted((first.returncode, second.returncode))
+    assert codes in ([0, 0], [0, 1]), said
+    if codes == [0, 1]:
+        told = next(text for text in said if text)
+        assert re.search(r"is being published by process \d+ \(.*\): wait for it", told)
+    assert len(set(shown(project))) == 1
+
+
+def test_a_disk_too_small_for_a_publication_is_named(project: Path) -> None:
+    make_shop(project / "shop.duckdb", 1, 1000)
+    with small_disk(project / "published", "size=3m"):
+        before = publish(project / "shop.duckdb", project, project / "published")
+        make_shop(project / "shop.duckdb", 2, 400_000)
+        with pytest.raises(MartletError, match=r"Nothing was published.*(space|SPACE)"):
+            publish(project / "shop.duckdb", project, project / "published")
+        assert verify(project / "published") == before
+        assert shown(project) == (before["generation"], before["generation"])
+        names = {path.name for path in (project / "published").iterdir()}
+        kept = {"shop.duckdb", "latest", "manifest.json", ".lock", before["generation"]}
+        assert names == kept
 
 
 def test_obstacles_are_named(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

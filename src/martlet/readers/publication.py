@@ -80,7 +80,7 @@ def publish(
             _remove_unfinished(folder)
             manifest = _add_generation(database, project, folder, with_functions)
             _remove_old(folder, keep, grace_seconds)
-    except (OSError, duckdb.IOException) as error:
+    except (OSError, duckdb.Error) as error:
         raise MartletError(
             f"Nothing was published, {folder} shows what it did before: {_first_line(error)}"
         ) from error
@@ -117,29 +117,33 @@ def _add_generation(
             entry["file"] = f"{generation}/{entry['file']}"
         _write_synced(unfinished / MANIFEST, manifest)
         os.replace(unfinished, folder / generation)
+        names = _prepared(folder, manifest)
     except BaseException:
-        shutil.rmtree(unfinished, ignore_errors=True)
+        for path in (unfinished, folder / generation):
+            shutil.rmtree(path, ignore_errors=True)
+        _remove_unfinished(folder)
         raise
-    _show(folder, manifest)
+    for fresh, name in names:
+        os.replace(fresh, name)
     return manifest
 
 
-def _show(folder: Path, manifest: dict[str, Any]) -> None:
-    """Swap the names that readers open; each is whole before and after, the manifest is last."""
+def _prepared(folder: Path, manifest: dict[str, Any]) -> list[tuple[Path, Path]]:
+    """Return what readers are to open beside the name it gets; the manifest is last.
+
+    After this only renames are left, for which a full disk has room.
+    """
     generation = folder / manifest["generation"]
     served = folder / Path(manifest["database"]["file"]).name
-    fresh = folder / f"{_UNFINISHED}{served.name}"
+    fresh = {name: folder / f"{_UNFINISHED}{name}" for name in (served.name, LATEST, MANIFEST)}
     try:
-        os.link(generation / served.name, fresh)
+        os.link(generation / served.name, fresh[served.name])
     except OSError:  # a file system without hard links
-        shutil.copyfile(generation / served.name, fresh)
-    os.replace(fresh, served)
-    link = folder / f"{_UNFINISHED}{LATEST}"
+        shutil.copyfile(generation / served.name, fresh[served.name])
     with contextlib.suppress(OSError):  # Windows lets only some users make links
-        link.symlink_to(generation.name, target_is_directory=True)
-        os.replace(link, folder / LATEST)
-    _write_synced(folder / f"{_UNFINISHED}{MANIFEST}", manifest)
-    os.replace(folder / f"{_UNFINISHED}{MANIFEST}", folder / MANIFEST)
+        fresh[LATEST].symlink_to(generation.name, target_is_directory=True)
+    _write_synced(fresh[MANIFEST], manifest)
+    return [(path, folder / name) for name, path in fresh.items() if os.path.lexists(path)]
 
 
 def _write_synced(path: Path, manifest: dict[str, Any]) -> None:
