@@ -15,7 +15,7 @@ as_of_dates as (
 identified as (
     select
         itemsets.*,
-        {{ hash_text(['itemsets.item_level', 'itemsets.items']) }} as itemset_id,
+        {{ hash_text(['itemsets.item_level', list_text('itemsets.items')]) }} as itemset_id,
         as_of_dates.as_of_date
     from itemsets
     inner join as_of_dates on as_of_dates.is_current

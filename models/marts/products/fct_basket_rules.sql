@@ -15,7 +15,9 @@ as_of_dates as (
 identified as (
     select
         rules.*,
-        {{ hash_text(['rules.item_level', 'rules.antecedent', 'rules.consequent']) }} as rule_id,
+        {{ hash_text([
+            'rules.item_level', list_text('rules.antecedent'), 'rules.consequent'
+        ]) }} as rule_id,
         as_of_dates.as_of_date
     from rules
     inner join as_of_dates on as_of_dates.is_current
