@@ -1,6 +1,6 @@
 # Everything a person or a machine does with Martlet. `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help build publish spark test test-spark test-long test-oldest check lint format docs report clean lock
+.PHONY: help build publish spark test test-sail test-spark test-long test-oldest check lint format docs report clean lock
 
 # The first Python of 3.11 or newer on this machine; override with make PYTHON=...
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3 python; do \
@@ -25,8 +25,11 @@ spark: .venv-spark/.installed ## The round on Spark: features there, fits on Duc
 test: $(BIN)/.installed-dev ## Everything that proves the project: project checks, dbt build, Python tests
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
-test-spark: .venv-spark/.installed ## The SQL models on Sail, an engine that speaks Spark: equal to DuckDB, table by table
-	.venv-spark/bin/python -m pytest tests/python/test_spark.py tests/python/test_spark_models.py $(ARGS)
+test-sail: .venv-spark/.installed ## The SQL models on Sail, an engine that speaks Spark: equal to DuckDB, table by table
+	.venv-spark/bin/python -m pytest tests/python/test_spark*.py $(ARGS)
+
+test-spark: .venv-spark-local/.installed ## The same on Spark itself, on this machine; needs Java 17
+	MARTLET_SPARK_ENGINE=spark .venv-spark-local/bin/python -m pytest tests/python/test_spark*.py $(ARGS)
 
 test-long: $(BIN)/.installed-dev ## What takes minutes: runs on a schedule, not on every change
 	$(BIN)/python -m pytest -m long $(ARGS)
@@ -78,9 +81,9 @@ $(BIN)/.installed: requirements.lock pyproject.toml | $(BIN)/python
 	$(BIN)/uv pip install --python $(BIN)/python --no-deps --quiet -e .
 	@touch $@
 
-.venv-spark/.installed: requirements.lock pyproject.toml | $(BIN)/python
-	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-spark
-	$(BIN)/uv pip install --quiet --python .venv-spark/bin/python --constraint requirements.lock -e ".[spark]"
+.venv-%/.installed: requirements-dev.lock pyproject.toml | $(BIN)/python
+	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-$*
+	$(BIN)/uv pip install --quiet --python .venv-$*/bin/python --constraint requirements-dev.lock -e ".[$*]" pytest
 	@touch $@
 
 $(BIN)/.installed-dev: requirements-dev.lock $(BIN)/.installed

@@ -1,10 +1,11 @@
-"""Measure how sessions are cut on DuckDB and on Sail, on one machine, from the same Parquet file.
+"""Measure how sessions are cut on DuckDB, Sail and Spark, on one machine, from one Parquet file.
 
-``python benchmarks/spark.py`` (in the environment that ``make test-spark`` makes) makes 20 million
+``python benchmarks/spark.py`` (in the environment that ``make test-sail`` makes) makes 20 million
 events, lets each engine read them, cut sessions after 30 minutes without an event and write one row
 a session to Parquet, each in a process of its own, and prints CPU seconds, wall seconds and peak
-memory: medians over the rounds. What both have written must be equal. With ``pyspark`` and Java
-installed, ``--spark`` runs Spark itself (local mode) in the same rounds.
+memory: medians over the rounds. What all have written must be equal. Sail runs in its local mode
+and as a cluster on this machine (``local-cluster``); ``--spark`` adds Spark itself (local mode),
+which needs Java and the extra ``spark-local``.
 """
 
 from __future__ import annotations
@@ -23,8 +24,10 @@ from typing import Any
 
 import duckdb
 
+from martlet.spark.engine import spark_server, spark_session
+
 THREADS = 2
-ENGINES = ("duckdb", "sail")
+ENGINES = ("duckdb", "sail", "sail-cluster")
 
 #: The same text on every engine: no function in it has two meanings.
 SESSIONS = """
@@ -107,76 +110,51 @@ def run_duckdb(events: Path, out: Path) -> dict[str, float]:
     return {"cpu": used.ru_utime + used.ru_stime, "wall": wall, "peak": used.ru_maxrss / 1024}
 
 
-def run_sail(events: Path, out: Path) -> dict[str, float]:
-    """Cut sessions with Sail; what its server takes is counted, not this client."""
-    from pyspark.sql import SparkSession
-
-    from martlet.spark.engine import spark_server
-
-    with tempfile.TemporaryDirectory() as folder, spark_server(Path(folder)) as remote:
-        port = remote.split(":")[2].split("/")[0]
-        spark = SparkSession.builder.remote(remote).getOrCreate()
-        server = _server(port)
-        start, before = time.perf_counter(), _cpu(server)
+def run_connect(engine: str, events: Path, out: Path) -> dict[str, float]:
+    """Cut sessions with a Spark Connect server; its start and this client are not counted."""
+    if engine == "sail-cluster":
+        os.environ["SAIL_MODE"] = "local-cluster"
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        spark_server(Path(folder), engine.split("-")[0]) as remote,
+        spark_session(remote) as spark,
+    ):
+        spark.sql("select 1").collect()
+        servers = _servers()
+        start, before = time.perf_counter(), _cpu(servers)
         query = SESSIONS.format(events=f"parquet.`{events}`")
         spark.sql(query).write.parquet(str(out))
-        found = {
-            "cpu": _cpu(server) - before,
+        return {
+            "cpu": _cpu(servers) - before,
             "wall": time.perf_counter() - start,
-            "peak": _peak(server),
+            "peak": _peak(servers),
         }
-        # A client that outlives its server waits for it.
-        spark.stop()
-        return found
 
 
-def run_spark(events: Path, out: Path) -> dict[str, float]:
-    """Cut sessions with Spark itself, in local mode, its start included in neither figure."""
-    from pyspark.sql import SparkSession
-
-    spark = (
-        SparkSession.builder.master(f"local[{THREADS}]")
-        .config("spark.ui.enabled", "false")
-        .config("spark.driver.memory", "6g")
-        .config("spark.sql.shuffle.partitions", "8")
-        .config("spark.sql.session.timeZone", "UTC")
-        .getOrCreate()
-    )
-    spark.sql("select 1").collect()
-    server = int(spark.sparkContext._jvm.java.lang.ProcessHandle.current().pid())
-    start, before = time.perf_counter(), _cpu(server)
-    query = SESSIONS.format(events=f"parquet.`{events}`")
-    spark.sql(query).write.parquet(str(out))
-    found = {
-        "cpu": _cpu(server) - before,
-        "wall": time.perf_counter() - start,
-        "peak": _peak(server),
-    }
-    spark.stop()
+def _servers(parent: int | str = "self") -> list[int]:
+    """Return the processes that this one started, and those that they started."""
+    found = []
+    for file in Path(f"/proc/{parent}/task").glob("*/children"):
+        for child in file.read_text().split():
+            found += [int(child), *_servers(child)]
     return found
 
 
-def _server(port: str) -> int:
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (folder / "cmdline").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if b"server" in words and port.encode() in words:
-            return int(folder.name)
-    raise SystemExit("The server is not among the processes of this machine.")
+def _cpu(processes: list[int]) -> float:
+    ticks = 0
+    for process in processes:
+        words = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
+        ticks += int(words[11]) + int(words[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def _cpu(process: int) -> float:
-    words = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _peak(process: int) -> float:
-    for line in Path(f"/proc/{process}/status").read_text().splitlines():
-        if line.startswith("VmHWM"):
-            return int(line.split()[1]) / 1024
-    return 0.0
+def _peak(processes: list[int]) -> float:
+    lines = [
+        line
+        for process in processes
+        for line in Path(f"/proc/{process}/status").read_text().splitlines()
+    ]
+    return sum(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
 
 
 def _difference(folder: Path, engines: list[str]) -> int:
@@ -212,8 +190,9 @@ def main() -> None:
     options = parser.parse_args()
     if options.one:
         engine, events, out = options.one
-        runs = {"duckdb": run_duckdb, "sail": run_sail, "spark": run_spark}
-        print("figures", json.dumps(runs[engine](Path(events), Path(out))))
+        paths = Path(events), Path(out)
+        found = run_duckdb(*paths) if engine == "duckdb" else run_connect(engine, *paths)
+        print("figures", json.dumps(found))
         return
     engines = [*ENGINES, *(["spark"] if options.spark else [])]
     figures: dict[str, list[dict[str, Any]]] = {engine: [] for engine in engines}
@@ -234,7 +213,7 @@ def main() -> None:
     for engine, found in figures.items():
         shown = {key: statistics.median(item[key] for item in found) for key in found[0]}
         print(
-            f"{engine:8} CPU {shown['cpu']:7.1f} s   wall {shown['wall']:7.1f} s   "
+            f"{engine:12} CPU {shown['cpu']:7.1f} s   wall {shown['wall']:7.1f} s   "
             f"peak {shown['peak']:7.0f} MB"
         )
     print(f"sessions that differ: {different}")

@@ -1,6 +1,7 @@
 {{ config(
     materialized='incremental',
-    incremental_strategy='delete+insert' if target.type == 'duckdb' else 'merge',
+    incremental_strategy='delete+insert' if target.type == 'duckdb'
+        else 'merge' if env_var('MARTLET_SPARK_FORMAT', 'delta') == 'delta' else 'append',
     unique_key='event_id',
     on_schema_change='fail'
 ) }}

@@ -1,11 +1,10 @@
-"""The round on Sail, an engine that speaks Spark's protocol: every table equals DuckDB's.
+"""The round on Sail, or on Spark itself: every table equals DuckDB's.
 
-Needs the extra ``spark``: ``make test-spark`` makes its environment.
+``make test-sail`` and ``make test-spark`` make the environments.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -17,9 +16,10 @@ from typing import Any
 import duckdb
 import pytest
 
-from martlet.spark.engine import spark_server
+from martlet.spark.engine import spark_server, spark_session
 from martlet.spark.round import Round, write_sample
 from martlet.spark.transfer import bring_features
+from spark_support import needs_engine
 
 PROJECT = Path(__file__).resolve().parents[2]
 DBT = str(Path(sys.executable).with_name("dbt"))
@@ -44,13 +44,7 @@ OWN_FORM = {
     "shop_quarantine": {"quarantine_id", "source_key", "source_row"},
 }  # fmt: skip
 
-pytestmark = [
-    pytest.mark.skipif(
-        importlib.util.find_spec("pysail") is None,
-        reason="the extra spark is not installed: make test-spark",
-    ),
-    pytest.mark.filterwarnings("ignore"),
-]
+pytestmark = needs_engine
 
 
 def _dbt(done: Round, database: Path, *arguments: str) -> None:
@@ -73,22 +67,11 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Round]:
     folder = tmp_path_factory.mktemp("spark")
     os.environ["MARTLET_HASH_KEY"] = "equal on both"
     settings = {"martlet_raw_path": str(write_sample(PROJECT, folder / "raw"))}
-    with spark_server(folder) as remote:
-        made = Round(PROJECT, folder, remote, settings)
-        # A session that is left open waits for its server for ever.
-        try:
-            made.run()
-            yield made
-        finally:
-            made.close()
+    with spark_server(folder) as remote, spark_session(remote) as session:
+        made = Round(PROJECT, folder, remote, session, settings)
+        made.run()
+        yield made
     del os.environ["MARTLET_HASH_KEY"]
-
-
-@pytest.fixture(scope="module")
-def spark(done: Round) -> Any:
-    from pyspark.sql import SparkSession
-
-    return SparkSession.builder.remote(done.remote).getOrCreate()
 
 
 def test_the_round_fits_and_applies(done: Round) -> None:
@@ -98,17 +81,17 @@ def test_the_round_fits_and_applies(done: Round) -> None:
     assert {name for stage in done.stages[1:] for name in stage} >= COMPARED, said
 
 
-def test_every_table_has_the_same_rows(done: Round, spark: Any) -> None:
+def test_every_table_has_the_same_rows(done: Round) -> None:
     """What needs no fitted model, made by DuckDB from the same files."""
     database = done.folder / "warehouse.duckdb"
     _dbt(done, database, "build", "--selector", "portable")
     first = {name for name in done.stages[0] if not name.startswith("ml_")}
-    compared, different = _differences(database, spark, first)
+    compared, different = _differences(database, done.spark, first)
     assert different == {}
     assert compared > 100
 
 
-def test_predictions_are_those_of_duckdb(done: Round, spark: Any) -> None:
+def test_predictions_are_those_of_duckdb(done: Round) -> None:
     """The models that read fits, made by DuckDB from Spark's features and the same fits."""
     later = COMPARED
     inputs = {
@@ -118,9 +101,9 @@ def test_predictions_are_those_of_duckdb(done: Round, spark: Any) -> None:
         for parent in node["depends_on"]["nodes"]
         if done.nodes[parent]["name"] not in {*later, *done.fitted, *done.sent}
     }
-    bring_features(spark, done.database, done.folder / "features", sorted(inputs))
+    bring_features(done.spark, done.database, done.folder / "features", sorted(inputs))
     _dbt(done, done.database, "run", "--full-refresh", "--select", *sorted(later))
-    compared, different = _differences(done.database, spark, later)
+    compared, different = _differences(done.database, done.spark, later)
     assert different == {}
     assert compared == len(later)
 

@@ -3,12 +3,11 @@
 Every case runs on DuckDB and on Sail. The way the project writes it gives one answer; the text that
 looks right gives two, or an error: a case whose trap is gone fails and can be forgotten.
 
-Needs the extra ``spark``: ``make test-spark`` makes its environment.
+``make test-sail`` and ``make test-spark`` make the environments.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
@@ -19,15 +18,10 @@ import jinja2
 import pytest
 
 from martlet.spark.translate import spark_functions
+from spark_support import needs_engine, started
 from support import PROJECT
 
-pytestmark = [
-    pytest.mark.skipif(
-        importlib.util.find_spec("pysail") is None,
-        reason="the extra spark is not installed: make test-spark",
-    ),
-    pytest.mark.filterwarnings("ignore"),
-]
+pytestmark = needs_engine
 
 Writer = Callable[[str], str]
 
@@ -127,15 +121,9 @@ SOURCES = {
 
 @pytest.fixture(scope="module")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A session on Sail."""
-    from pyspark.sql import SparkSession
-
-    from martlet.spark.engine import spark_server
-
-    with spark_server(tmp_path_factory.mktemp("sail")) as remote:
-        session = SparkSession.builder.remote(remote).getOrCreate()
+    """A session."""
+    with started(tmp_path_factory.mktemp("engine")) as session:
         yield session
-        session.stop()
 
 
 def answers(name: str, write: Writer, spark: Any) -> tuple[Any, Any]:

@@ -1,11 +1,10 @@
 """Stored functions of fitted models say the same on Sail; what has no equal is refused by name.
 
-Needs the extra ``spark``: ``make test-spark`` makes its environment.
+``make test-sail`` and ``make test-spark`` make the environments.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import math
 
@@ -14,15 +13,8 @@ import pytest
 from martlet.spark.round import Round
 from martlet.spark.translate import INPUT, spark_functions
 from ml_support import rows
+from spark_support import needs_engine, started
 from test_export import FEATURES, MODELS, fitted_models
-
-needs_sail = [
-    pytest.mark.skipif(
-        importlib.util.find_spec("pysail") is None,
-        reason="the extra spark is not installed: make test-spark",
-    ),
-    pytest.mark.filterwarnings("ignore"),
-]
 
 LABELLED = "from shown where y is not null and two is not null and three is not null"
 #: Functions that are compared, beside predict.
@@ -37,27 +29,18 @@ def con():
         f"create table shown as select {FEATURES}, y, two, three from training union all by name "
         f"select id + 1000 as id, x, n, colour, flag from hostile"
     )
+    con.execute(f"create view labelled as {LABELLED}")
     return con
 
 
 @pytest.fixture(scope="module")
 def spark(tmp_path_factory, con):
-    """A session on Sail with the same rows."""
-    from pyspark.sql import SparkSession
-
-    from martlet.spark.engine import spark_server
-
-    with spark_server(tmp_path_factory.mktemp("sail")) as remote:
-        session = SparkSession.builder.remote(remote).getOrCreate()
-        session.createDataFrame(con.query("from shown").to_arrow_table()).createOrReplaceTempView(
-            "shown"
-        )
-        session.createDataFrame(con.query(LABELLED).to_arrow_table()).createOrReplaceTempView(
-            "labelled"
-        )
-        con.execute(f"create view labelled as {LABELLED}")
+    """A session with the same rows."""
+    with started(tmp_path_factory.mktemp("engine")) as session:
+        for name in ("shown", "labelled"):
+            rows_there = session.createDataFrame(con.query(f"from {name}").to_arrow_table())
+            rows_there.createOrReplaceTempView(name)
         yield session
-        session.stop()
 
 
 def translated(con, name):
@@ -87,8 +70,8 @@ def same(ours, theirs):
     return ours == theirs
 
 
-class TestOnSail:
-    pytestmark = needs_sail
+class TestOnAnEngine:
+    pytestmark = needs_engine
 
     @pytest.mark.parametrize("name", MODELS)
     def test_every_type_predicts_the_same(self, con, spark, name):
@@ -160,7 +143,7 @@ def node(name, parents=(), kind="table", code=""):
 
 
 def test_the_round_leaves_to_duckdb_what_spark_cannot(tmp_path):
-    done = Round(tmp_path, tmp_path, "sc://nowhere", {})
+    done = Round(tmp_path, tmp_path, "sc://nowhere", None, {})
     done.nodes = {
         "features": node("features"),
         "fit": node("fit", ["features"], "model"),

@@ -1,8 +1,10 @@
-"""A Spark Connect server to talk to: the one that is named, or Sail on this machine."""
+"""A Spark Connect server to talk to: the one that is named, or Sail or Spark on this machine."""
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -11,20 +13,26 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from martlet.errors import MartletError
 
-__all__ = ["spark_server"]
+__all__ = ["ENGINES", "spark_server", "spark_session"]
+
+#: What can be started on this machine.
+ENGINES = ("sail", "spark")
 
 
 @contextmanager
-def spark_server(folder: Path) -> Iterator[str]:
+def spark_server(folder: Path, engine: str | None = None) -> Iterator[str]:
     """Give the address of a server, and end the server if it was started here.
 
     Parameters
     ----------
     folder : Path
         Where a server started here keeps its tables.
+    engine : str, optional
+        Which of `ENGINES` to start; by default ``MARTLET_SPARK_ENGINE``, else Sail.
 
     Yields
     ------
@@ -34,41 +42,102 @@ def spark_server(folder: Path) -> Iterator[str]:
     Raises
     ------
     MartletError
-        If Sail is not installed or does not start.
+        If the engine is unknown, not installed, or does not start.
     """
     named = os.environ.get("MARTLET_SPARK_REMOTE")
     if named:
         yield named
         return
-    sail = Path(sys.executable).with_name("sail")
-    if not sail.exists():
-        raise MartletError(
-            'Sail is not installed here: run `make spark` or `pip install -e ".[spark]"`, or name '
-            "a Spark Connect server in MARTLET_SPARK_REMOTE."
-        )
+    engine = engine or os.environ.get("MARTLET_SPARK_ENGINE") or ENGINES[0]
+    if engine not in ENGINES:
+        raise MartletError(f"There is no engine '{engine}': choose {' or '.join(ENGINES)}.")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    server = subprocess.Popen(
-        [sail, "spark", "server", "--ip", "127.0.0.1", "--port", str(port)],
-        # A fit may take longer than the five minutes after which a silent session is forgotten.
-        env=os.environ | {"SAIL_SPARK__SESSION_TIMEOUT_SECS": "86400"},
-        cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    command, settings = _sail(port) if engine == "sail" else _spark(port, folder)
+    with (folder / f"{engine}.log").open("wb") as log:
+        server = subprocess.Popen(
+            command, env=os.environ | settings, cwd=folder, stdout=log, stderr=log
+        )
     try:
-        _wait_for(server, port)
-        # One session for all calls: each session has a catalogue of its own.
+        _wait_for(server, port, folder / f"{engine}.log")
+        # One session for all calls: each session of Sail has a catalogue of its own.
         yield f"sc://127.0.0.1:{port}/;session_id={uuid.uuid4()}"
     finally:
         server.terminate()
         server.wait(20)
 
 
-def _wait_for(server: subprocess.Popen[bytes], port: int, seconds: float = 60) -> None:
+@contextmanager
+def spark_session(remote: str) -> Iterator[Any]:
+    """Talk to a server, and end the session: a client that outlives its server waits for it.
+
+    Parameters
+    ----------
+    remote : str
+        Of `spark_server`.
+
+    Yields
+    ------
+    pyspark.sql.SparkSession
+        The session.
+    """
+    from pyspark.sql import SparkSession
+
+    session = SparkSession.builder.remote(remote).getOrCreate()
+    try:
+        yield session
+    finally:
+        session.stop()
+
+
+def _sail(port: int) -> tuple[list[str], dict[str, str]]:
+    """Return what starts Sail, and its settings."""
+    program = Path(sys.executable).with_name("sail")
+    if not program.exists():
+        raise MartletError(
+            'Sail is not installed here: run `make spark` or `pip install -e ".[spark]"`, or name '
+            "a Spark Connect server in MARTLET_SPARK_REMOTE."
+        )
+    command = [str(program), "spark", "server", "--ip", "127.0.0.1", "--port", str(port)]
+    # A fit may take longer than the five minutes after which a silent session is forgotten.
+    return command, {"SAIL_SPARK__SESSION_TIMEOUT_SECS": "86400"}
+
+
+def _spark(port: int, folder: Path) -> tuple[list[str], dict[str, str]]:
+    """Return what starts Spark in local mode, and its settings."""
+    found = importlib.util.find_spec("pyspark")
+    home = Path(found.origin).parent if found and found.origin else Path("absent")
+    # The client alone is a package of the same name without Spark in it.
+    if not (home / "jars").is_dir() or not (os.environ.get("JAVA_HOME") or shutil.which("java")):
+        raise MartletError(
+            'Spark needs Java 17 or newer and `pip install -e ".[spark-local]"`; Sail needs '
+            "neither (MARTLET_SPARK_ENGINE=sail)."
+        )
+    configuration = {
+        "spark.master": f"local[{os.environ.get('MARTLET_THREADS', '2')}]",
+        "spark.driver.memory": os.environ.get("MARTLET_MEMORY_LIMIT", "4GB").removesuffix("B"),
+        "spark.connect.grpc.binding.address": "127.0.0.1",
+        "spark.connect.grpc.binding.port": str(port),
+        "spark.sql.warehouse.dir": str(folder / "warehouse"),
+        "spark.sql.session.timeZone": "UTC",
+        # As many tasks as one machine needs: with 200 a small table takes seconds.
+        "spark.sql.shuffle.partitions": "4",
+        "spark.ui.enabled": "false",
+    }
+    options = [f"--conf={name}={value}" for name, value in configuration.items()]
+    server = "org.apache.spark.sql.connect.service.SparkConnectServer"
+    command = [str(home / "bin" / "spark-submit"), "--class", server, *options, "spark-internal"]
+    # Merging needs Delta, which Spark has not without a further jar; whole tables need no format.
+    return command, {"SPARK_HOME": str(home), "SPARK_LOCAL_IP": "127.0.0.1"}
+
+
+def _wait_for(server: subprocess.Popen[bytes], port: int, log: Path, seconds: float = 300) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end and server.poll() is None:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.1)
-    raise MartletError(f"Sail did not start on port {port} within {seconds:.0f} s.")
+    said = log.read_text(errors="replace").strip().splitlines()[-3:]
+    raise MartletError(f"The server did not start on port {port}: {' '.join(said) or 'no word'}")

@@ -9,6 +9,7 @@ tables and sent; until all is done.
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import re
@@ -22,7 +23,7 @@ from typing import Any
 import yaml
 
 from martlet.errors import MartletError
-from martlet.spark.engine import spark_server
+from martlet.spark.engine import spark_server, spark_session
 
 __all__ = ["Round", "add_arguments", "run", "write_sample"]
 
@@ -67,13 +68,10 @@ def run(options: argparse.Namespace, project: Path) -> int:
     settings = yaml.safe_load(options.vars) or {}
     if not settings.get("martlet_raw_path"):
         settings["martlet_raw_path"] = str(write_sample(project, folder / "raw"))
-    with spark_server(folder) as remote:
-        done = Round(project, folder, remote, settings)
-        try:
-            done.run()
-            _write_marts(done, folder / "marts")
-        finally:
-            done.close()
+    with spark_server(folder) as remote, spark_session(remote) as spark:
+        done = Round(project, folder, remote, spark, settings)
+        done.run()
+        _write_marts(done, folder / "marts")
     print(done.summary())
     return 1 if done.failed else 0
 
@@ -110,8 +108,8 @@ class Round:
     ----------
     project, folder
         The dbt project, and where files go: ``fits.duckdb`` and ``features/``.
-    remote
-        Address of the Spark Connect server.
+    remote, spark
+        Address of the Spark Connect server, and a session there.
     settings
         Settings for dbt.
     stages
@@ -130,6 +128,7 @@ class Round:
     project: Path
     folder: Path
     remote: str
+    spark: Any
     settings: Mapping[str, Any]
     stages: list[list[str]] = field(default_factory=list)
     fitted: list[str] = field(default_factory=list)
@@ -148,22 +147,31 @@ class Round:
         """The DuckDB file of the fits."""
         return self.folder / "fits.duckdb"
 
+    @functools.cached_property
+    def file_format(self) -> str:
+        """What Spark keeps tables in: Delta, or Parquet where the server has no Delta."""
+        try:
+            self.spark.sql("create or replace temporary view martlet_probe using delta")
+        except Exception as error:
+            if "DATA_SOURCE_NOT_FOUND" in str(error):
+                return "parquet"
+        return "delta"
+
     def run(self) -> None:
         """Go on until nothing more can be built."""
-        from pyspark.sql import SparkSession
-
         from martlet.spark.transfer import send_model, send_table
 
         self.database.unlink(missing_ok=True)
-        self._dbt("spark", "build", "--selector", "portable")
+        # Without Delta nothing can be merged into what an earlier round left.
+        whole = [] if self.file_format == "delta" else ["--full-refresh"]
+        self._dbt("spark", "build", "--selector", "portable", *whole)
         self._note_stage(set())
-        spark = SparkSession.builder.remote(self.remote).getOrCreate()
         while True:
             ready, refused = self._ready_fits(), self._refused_ready()
             if not ready | refused:
                 return
             # Fits, and models whose functions Spark does not have, read what Spark has made.
-            self._bring(spark, ready | refused)
+            self._bring(ready | refused)
             # Sessions are Spark's: the ledger that DuckDB would go on from is not here.
             self._dbt(
                 "dev", "build", "--full-refresh", "--indirect-selection", "cautious",
@@ -173,13 +181,13 @@ class Round:
             for key in sorted((ready | refused) & self.done):
                 schema, name = self.nodes[key]["schema"], self.nodes[key]["name"]
                 if key in ready:
-                    made = send_model(spark, self.database, schema, name)
+                    made = send_model(self.spark, self.database, schema, name)
                     self.problems[name] = {
                         function: item.problem for function, item in made.items() if item.problem
                     }
                     self.fitted.append(name)
                 else:
-                    send_table(spark, self.database, schema, name)
+                    send_table(self.spark, self.database, schema, name)
                     self.sent.append(name)
             before = set(self.done)
             tried = self._buildable()
@@ -190,7 +198,7 @@ class Round:
     def _note_stage(self, before: set[str]) -> None:
         self.stages.append(sorted(self._names(self.done - before)))
 
-    def _bring(self, spark: Any, wanted: set[str]) -> None:
+    def _bring(self, wanted: set[str]) -> None:
         """Let DuckDB see the inputs that Spark has made."""
         from martlet.spark.transfer import bring_features
 
@@ -201,14 +209,8 @@ class Round:
             for key in sorted(inputs)
             if self.nodes[key]["name"] not in own
         ]
-        bring_features(spark, self.database, self.folder / "features", tables)
+        bring_features(self.spark, self.database, self.folder / "features", tables)
         self.brought |= inputs
-
-    def close(self) -> None:
-        """End the session: a client that outlives its server waits for it."""
-        from pyspark.sql import SparkSession
-
-        SparkSession.builder.remote(self.remote).getOrCreate().stop()
 
     def summary(self) -> str:
         """Say what was built where, and what was not and why."""
@@ -233,7 +235,11 @@ class Round:
             "--target-path", str(target_path), "--log-path", str(target_path),
             "--vars", json.dumps(dict(self.settings)),
         ]  # fmt: skip
-        environment = {"MARTLET_SPARK_REMOTE": self.remote, "MARTLET_DATABASE": str(self.database)}
+        environment = {
+            "MARTLET_SPARK_REMOTE": self.remote,
+            "MARTLET_SPARK_FORMAT": self.file_format,
+            "MARTLET_DATABASE": str(self.database),
+        }
         results = target_path / "run_results.json"
         results.unlink(missing_ok=True)
         code = subprocess.run(command, env=os.environ | environment, check=False).returncode
@@ -326,15 +332,13 @@ def _is_ours(node: Mapping[str, Any]) -> bool:
 def _write_marts(done: Round, folder: Path) -> None:
     """Write the marts as Parquet: a server started here forgets its tables when it ends."""
     import pyarrow.parquet as pq
-    from pyspark.sql import SparkSession
 
     folder.mkdir(parents=True, exist_ok=True)
-    spark = SparkSession.builder.remote(done.remote).getOrCreate()
     for node in done.nodes.values():
         if (
             node["resource_type"] == "model"
             and node["schema"] == "marts"
             and node["unique_id"] in done.done
         ):
-            table = spark.sql(f"select * from marts.{node['name']}").toArrow()
+            table = done.spark.sql(f"select * from marts.{node['name']}").toArrow()
             pq.write_table(table, folder / f"{node['name']}.parquet")
