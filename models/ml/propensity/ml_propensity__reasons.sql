@@ -35,13 +35,26 @@
 with
 
 predictions as (
-    select
-        *,
-        row_number() over (
-            partition by customer_id order by purchase_probability desc, product_id
-        ) as place
-    from {{ ref('ml_propensity__predictions') }}
+    select * from {{ ref('ml_propensity__predictions') }}
     where is_current
+),
+
+products as (
+    select * from {{ ref('int_products__listed') }}
+),
+
+-- As fct_customer_product_propensity ranks them: what is no longer sold needs no reason.
+ranked as (
+    select
+        predictions.customer_id,
+        predictions.product_id,
+        row_number() over (
+            partition by predictions.customer_id
+            order by predictions.purchase_probability desc, predictions.product_id
+        ) as place
+    from predictions
+    left join products on predictions.product_id = products.product_id
+    where {{ can_be_sold('products') }}
 ),
 
 pairs as (
@@ -53,10 +66,10 @@ pairs as (
 shown as (
     select pairs.*
     from pairs
-    inner join predictions
-        on pairs.customer_id = predictions.customer_id
-        and pairs.product_id = predictions.product_id
-    where predictions.place <= 3
+    inner join ranked
+        on pairs.customer_id = ranked.customer_id
+        and pairs.product_id = ranked.product_id
+    where ranked.place <= 3
 ),
 
 explained as (

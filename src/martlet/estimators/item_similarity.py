@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 from martlet.errors import InsufficientData, MartletError
 from martlet.estimators.base import Estimator, Fitted, Part, Scoring, Training
 from martlet.options import COMMON, Option, Options
-from martlet.scoring.functions import no_rows
+from martlet.scoring.functions import no_answers
 from martlet.similarity.evaluation import EVALUATION, evaluate
 from martlet.similarity.functions import RECOMMENDED, SIMILAR, Chance, Columns, functions
 from martlet.similarity.history import DAY, History, Window, load_history
@@ -113,12 +113,12 @@ class ItemSimilarity(Estimator):
         reason = {f"reason_{item}": "varchar"}
         pair = {item: "varchar", f"similar_{item}": "varchar"}
         found = {
-            "recommend": _only(ids | RECOMMENDED | reason, "n := 10, unseen_only := false"),
-            "similar": _only(pair | SIMILAR, "n := 10"),
+            "recommend": no_answers(ids | RECOMMENDED | reason, "n := 10, unseen_only := false"),
+            "similar": no_answers(pair | SIMILAR, "n := 10"),
         }
         if options["time_col"]:
             measured = dict.fromkeys(METRICS, "double") | {"judged_user_count": "bigint"}
-            found["evaluate_since"] = _only(measured, "since")
+            found["evaluate_since"] = no_answers(measured, "since")
         return found
 
     def fit(self, training: Training) -> Fitted:
@@ -179,15 +179,6 @@ def _metrics(evaluation: Sequence[Mapping[str, Any]], name: str) -> Mapping[str,
         if (row["recommender"], row["target"], row["split"]) == (name, "all", "judged"):
             return {metric: row[metric] for metric in METRICS}
     return {}
-
-
-def _only(columns: Mapping[str, str], arguments: str) -> str:
-    """Return a function of rows that shows its own columns only, and has none."""
-    empty = no_rows(columns, "").removeprefix("() as table (").removesuffix(")")
-    return (
-        f"(input, {arguments}) as table (select n.* from ({empty}) as n "
-        "cross join (select 1 as one from query_table(input)) as given)"
-    )
 
 
 def _columns(training: Training) -> Columns:

@@ -27,7 +27,7 @@ from martlet.factorization.functions import (
 from martlet.factorization.ratings import RatingColumns, Ratings, load_ratings, read_types
 from martlet.option_values import Candidates, Range
 from martlet.options import COMMON, SPLITTING, TUNING, Option, Options
-from martlet.scoring.functions import METRICS, no_rows
+from martlet.scoring.functions import METRICS, no_answers, no_rows
 from martlet.scoring.metrics import metric_functions
 
 __all__ = ["MatrixFactorization"]
@@ -125,10 +125,10 @@ class MatrixFactorization(Estimator):
         }
         return {
             "predict": no_rows({made: "double"}),
-            "recommend": f"{no_rows(pairs, '')}, {_only(pairs, 'unseen_only := false')}",
-            "recommend_top": _only(top, "n := 10, unseen_only := true"),
-            "fold_in": _only(vectors),
-            "recommend_new": _only(top, "n := 10, unseen_only := true"),
+            "recommend": f"{no_rows(pairs, '')}, {no_answers(pairs, 'unseen_only := false')}",
+            "recommend_top": no_answers(top, "n := 10, unseen_only := true"),
+            "fold_in": no_answers(vectors),
+            "recommend_new": no_answers(top, "n := 10, unseen_only := true"),
             "weights": no_rows(weights, ""),
         }
 
@@ -172,15 +172,6 @@ class MatrixFactorization(Estimator):
 
 def _columns(options: Options) -> RatingColumns:
     return RatingColumns(options["user_col"], options["item_col"], options["rating_col"])
-
-
-def _only(columns: Mapping[str, str], *arguments: str) -> str:
-    """Return a function of rows that shows its own columns only, and has none."""
-    empty = no_rows(columns, "").removeprefix("() as table (").removesuffix(")")
-    return (
-        f"({', '.join(('input', *arguments))}) as table (select n.* from ({empty}) as n "
-        "cross join (select 1 as one from query_table(input)) as given)"
-    )
 
 
 def _settings(options: Options, rows: int) -> Settings:

@@ -11,7 +11,7 @@ from martlet.estimators.base import Estimator, Fitted, Label, Part, Scoring
 from martlet.options import Options
 from martlet.scoring.chain import Chain, fill, inputs
 from martlet.scoring.metrics import metric_functions
-from martlet.scoring.nothing import no_rows, unanswered
+from martlet.scoring.nothing import no_answers, no_rows, unanswered
 from martlet.scoring.predict import explain_function, predict_functions
 from martlet.sqltext import PREFIX, array, identifier, render, text
 from martlet.store import ModelStore
@@ -22,6 +22,7 @@ __all__ = [
     "empty_functions",
     "global_explanation",
     "metric_names",
+    "no_answers",
     "no_rows",
     "stored_result",
     "transform_function",

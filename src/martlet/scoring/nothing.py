@@ -12,7 +12,7 @@ from martlet.options import Options
 from martlet.scoring.chain import inputs
 from martlet.sqltext import identifier
 
-__all__ = ["no_rows", "unanswered"]
+__all__ = ["no_answers", "no_rows", "unanswered"]
 
 _CATEGORIES = "struct(category varchar, value double)[]"
 _COUNTS = ("true_positives", "false_positives", "true_negatives", "false_negatives")
@@ -69,6 +69,22 @@ def no_rows(columns: Mapping[str, str], arguments: str = "input") -> str:
     return f"({arguments}) as table (select {listed} where false)"
 
 
+def no_answers(columns: Mapping[str, str], *arguments: str) -> str:
+    """Return the text of a function that takes rows and would give others: it has none.
+
+    Parameters
+    ----------
+    columns : mapping of str to str
+        DuckDB type by name.
+    *arguments : str
+        What the function takes besides ``input``.
+    """
+    return (
+        f"({', '.join(('input', *arguments))}) as table (select {_nulls(columns)} "
+        "from query_table(input) where false)"
+    )
+
+
 def unanswered(estimator: Estimator, label: Label | None, options: Options) -> dict[str, list[str]]:
     """Return the functions that a version of this type and these options would have.
 
@@ -100,8 +116,8 @@ def unanswered(estimator: Estimator, label: Label | None, options: Options) -> d
         found["feature_importance"] = [no_rows(_IMPORTANCE, "")]
     if estimator.task == "classification" and label is not None:
         matrix = {"expected_label": label.type}
-        found["confusion_matrix"] = [_only(matrix, "input, threshold := 0.5"), no_rows(matrix, "")]
-        found["roc_curve"] = [_only(_ROC, "input, thresholds := null"), no_rows(_ROC, "")]
+        found["confusion_matrix"] = [no_answers(matrix, "threshold := 0.5"), no_rows(matrix, "")]
+        found["roc_curve"] = [no_answers(_ROC, "thresholds := null"), no_rows(_ROC, "")]
     if options.get("enable_global_explain") and label and not kind.startswith("dnn"):
         found["global_explain"] = [no_rows(_ATTRIBUTIONS, "")]
         if estimator.task == "classification":
@@ -114,11 +130,6 @@ def _nulls(columns: Mapping[str, str]) -> str:
     return ", ".join(
         f"cast(null as {kind}) as {identifier(name)}" for name, kind in columns.items()
     )
-
-
-def _only(columns: Mapping[str, str], arguments: str) -> str:
-    """Return a function that takes rows and gives others."""
-    return no_rows(columns, "").replace("()", f"({arguments})", 1)
 
 
 def _before_input(columns: Mapping[str, str], arguments: str) -> str:
