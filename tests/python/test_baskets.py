@@ -350,6 +350,28 @@ def test_support_is_doubled_until_the_itemsets_are_few_enough(most: int) -> None
     assert found == (minimum, tried)
 
 
+@pytest.mark.parametrize(("most_rows", "sizes"), [(10**8, (20, 190, 1140)), (50_000, (20, 190))])
+def test_baskets_all_alike_keep_their_shorter_sets(
+    most_rows: int, sizes: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    con = connect()
+    con.execute(
+        "create table lines as select b as basket, i as item from range(50) a(b), range(20) c(i)"
+    )
+    monkeypatch.setattr("martlet.baskets.itemsets._MOST_ROWS", most_rows)
+    given = {"model_type": "association_rules", "basket_col": "basket", "item_col": "item"}
+    given |= {"max_itemsets": 2000, "raise_support": True}
+    assert fit_model(con, ModelSpec("m", "from lines", given)).status == "trained"
+    found = con.execute(
+        "select item_count, count(*), min(basket_count) from m__itemsets group by 1"
+    )
+    wanted = [(size, count, 50) for size, count in enumerate(sizes, start=1)]
+    assert sorted(found.fetchall()) == wanted
+    assert con.execute("select is_complete from m__levels").fetchall() == [(False,)]
+    with pytest.raises(MartletError, match="There are more than .* or set raise_support"):
+        fit_model(con, ModelSpec("n", "from lines", given | {"raise_support": False}))
+
+
 def test_at_most_so_many_baskets_are_judged() -> None:
     con = connect()
     load(con, random_baskets(12, baskets=400, items=9))
@@ -454,7 +476,9 @@ def test_mistakes_get_one_clear_message() -> None:
                 "m", "from lines", {"model_type": "association_rules", "basket_col": "basket"}
             ),
         )
-    with pytest.raises(MartletError, match="more than 10 frequent itemsets: raise min_support"):
+    with pytest.raises(
+        MartletError, match="more than 10 frequent itemsets .max_itemsets.: raise min_support"
+    ):
         fit(con, max_itemsets=10)
     with pytest.raises(MartletError, match="is in the training and in the evaluation rows"):
         fit(con, data_split_method="SEQ", data_split_col="amount")

@@ -7,6 +7,7 @@ set, and two sets of one basket that differ in their last item make a set of the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from martlet.baskets.load import Baskets
@@ -30,8 +31,25 @@ _GROWN = (
 )
 
 
+#: Rows of basket and candidate that one level may have: 12 bytes each.
+_MOST_ROWS = 100_000_000
+
+
 class TooManyItemsetsError(MartletError):
-    """There are more frequent itemsets than are wanted."""
+    """There are more frequent itemsets than are wanted, or can be counted.
+
+    Attributes
+    ----------
+    size
+        Items of the sets that were too many.
+    """
+
+    def __init__(self, what: str, size: int) -> None:
+        super().__init__(
+            f"There are more than {what}: raise min_support or min_count, or limit "
+            "max_itemset_size, or set raise_support."
+        )
+        self.size = size
 
 
 @dataclass(frozen=True)
@@ -81,7 +99,7 @@ def mine_itemsets(
     Raises
     ------
     TooManyItemsetsError
-        If there are more sets than `max_itemsets`.
+        If there are more sets than `max_itemsets`, or too many candidates to be counted.
     """
     counts = _COUNTS.format(boundary=baskets.boundary)
     table, con = baskets.table, baskets.con
@@ -98,7 +116,8 @@ def mine_itemsets(
     )
     if not counted_pairs:
         _count_pairs(baskets, minimum)
-    levels = [_check(baskets.number(f"select count(*) from {sets}"), max_itemsets)]
+    levels = [baskets.number(f"select count(*) from {sets}")]
+    _check(levels, max_itemsets)
     size, first = 1, baskets.number(f"select coalesce(max(set_id), 0) from {sets}")
     while levels[-1] and (max_size is None or size < max_size):
         size += 1
@@ -109,7 +128,7 @@ def mine_itemsets(
         _add_sets(baskets, size, first, grown)
         found = baskets.number(f"select count(*) from {sets} where size = {size}")
         levels.append(found)
-        _check(sum(levels), max_itemsets)
+        _check(levels, max_itemsets)
         first += found
         if found:
             con.execute(
@@ -161,6 +180,13 @@ def _candidates(baskets: Baskets, size: int) -> str:
     """Return a table with a row for each basket and set of `size`, 3 or more, to be counted."""
     table = baskets.table
     before, candidates = table(f"in_{size - 1}"), table("candidates")
+    rows = baskets.number(
+        "select coalesce(sum(n * (n - 1) // 2), 0) from "
+        f"(select count(*) as n from {before} group by tid, parent)"
+    )
+    if rows > _MOST_ROWS:
+        what = f"{_MOST_ROWS:,} sets of {size} items to be counted in their baskets"
+        raise TooManyItemsetsError(what, size)
     # Two sets of one basket with the same parent; their last items must be a frequent pair.
     baskets.con.execute(
         f"create or replace temp table {candidates} as select one.tid, one.set_id as parent, "
@@ -173,10 +199,7 @@ def _candidates(baskets: Baskets, size: int) -> str:
     return candidates
 
 
-def _check(found: int, most: int) -> int:
-    if found > most:
-        raise TooManyItemsetsError(
-            f"There are more than {most:,} frequent itemsets: raise min_support or min_count, or "
-            "limit max_itemset_size, or set raise_support. (max_itemsets is the limit.)"
-        )
-    return found
+def _check(levels: Sequence[int], most: int) -> None:
+    if sum(levels) > most:
+        what = f"{most:,} frequent itemsets (max_itemsets)"
+        raise TooManyItemsetsError(what, len(levels))

@@ -260,20 +260,27 @@ def _mine(training: Training, level: str) -> _Mined:
 
 
 def _itemsets(baskets: Baskets, minimum: int, options: Options) -> Itemsets:
-    """Mine itemsets; where asked to, with twice the least count until they are few enough."""
-    most, lowest = options["max_itemsets"], minimum
+    """Mine itemsets; where asked to, with twice the least count until they are few enough.
+
+    Baskets may be so alike that no count tells their sets apart: then the shorter sets are kept.
+    """
+    most, lowest, longest = options["max_itemsets"], minimum, options["max_itemset_size"]
     while True:
         try:
-            return mine_itemsets(
-                baskets, minimum, options["max_itemset_size"], most, minimum > lowest
-            )
-        except TooManyItemsetsError:
+            return mine_itemsets(baskets, minimum, longest, most, minimum > lowest)
+        except TooManyItemsetsError as error:
             if not options["raise_support"]:
                 raise
-            minimum *= 2
+            raised, sets = minimum * 2, baskets.table("sets")
             # Of the sets counted so far it is known how many would be left: no need to try.
-            while baskets.number(_FREQUENT.format(baskets.table("sets"), minimum)) > most:
-                minimum *= 2
+            while baskets.number(_FREQUENT.format(sets, raised)) > most:
+                raised *= 2
+            if error.size > 1 and not baskets.number(
+                _FREQUENT.format(sets, raised) + " and size > 1"
+            ):
+                longest = error.size - 1
+            else:
+                minimum = raised
 
 
 def _recent_since(baskets: Baskets) -> Any:
