@@ -22,6 +22,7 @@ from support import PROJECT, DbtResult, run_dbt
 SCORES = ("ml_recommendations__scores", "ml_next_basket__scores")
 MARTS = (
     "fct_recommendations", "fct_next_baskets", "fct_similar_products", "fct_recommender_evaluation",
+    "fct_trending_products", "fct_trend_backtest",
 )  # fmt: skip
 SELECTED = ("--select", *(f"+{name}" for name in MARTS))
 KINDS = ("--exclude-resource-type", "unit_test", "test")

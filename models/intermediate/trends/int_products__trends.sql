@@ -53,8 +53,8 @@ spreads as (
         as_of_date,
         1e0 / greatest(
             0.05e0,
-            sum(power(base_order_count - usual_base_count, 2) - usual_base_count)
-            / nullif(sum(power(usual_base_count, 2)), 0)
+            {{ exact_sum('power(base_order_count - usual_base_count, 2) - usual_base_count') }}
+            / nullif({{ exact_sum('power(usual_base_count, 2)') }}, 0)
         ) as prior_shape
     from compared
     group by as_of_date
@@ -75,7 +75,8 @@ rated as (
 shop_growth as (
     select
         as_of_date,
-        sum(recent_order_count) / nullif(sum(usual_rate * recent_days), 0) as growth
+        sum(recent_order_count) / nullif({{ exact_sum('usual_rate * recent_days') }}, 0)
+            as growth
     from rated
     group by as_of_date
 ),
@@ -86,7 +87,7 @@ category_growth as (
         rated.as_of_date,
         rated.category,
         (sum(rated.recent_order_count) + 20 * min(shop_growth.growth))
-        / (sum(rated.usual_rate * rated.recent_days) + 20) as growth
+        / ({{ exact_sum('rated.usual_rate * rated.recent_days') }} + 20) as growth
     from rated
     inner join shop_growth on rated.as_of_date = shop_growth.as_of_date
     group by rated.as_of_date, rated.category
@@ -107,12 +108,11 @@ expected as (
 surprises as (
     select
         as_of_date,
-        sum((
-            power(recent_order_count - expected_order_count, 2)
-            - expected_order_count
-            - power(expected_order_count, 2) / rate_shape
-        ) / expected_order_count) as surplus,
-        sum(expected_order_count) as expected_order_count
+        {{ exact_sum(
+            '(power(recent_order_count - expected_order_count, 2) - expected_order_count'
+            ~ ' - power(expected_order_count, 2) / rate_shape) / expected_order_count'
+        ) }} as surplus,
+        {{ exact_sum('expected_order_count') }} as expected_order_count
     from expected
     where expected_order_count > 0
     group by as_of_date
@@ -180,7 +180,7 @@ tails as (
     select
         as_of_date,
         product_id,
-        greatest(0e0, 1e0 - sum(exp(log_chance))) as p_value
+        greatest(0e0, 1e0 - {{ exact_sum('exp(log_chance)', digits=18) }}) as p_value
     from chances
     group by as_of_date, product_id
 ),

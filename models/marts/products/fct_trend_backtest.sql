@@ -65,7 +65,7 @@ evaluated as (
         count(*) as product_count,
         sum(case when is_above_baseline then 1 else 0 end) as above_baseline_count,
         sum(next_order_count) as next_order_count,
-        sum(expected_next_order_count) as expected_next_order_count
+        {{ exact_sum('expected_next_order_count') }} as expected_next_order_count
     from chosen
     group by rule_name
 ),

@@ -192,8 +192,8 @@ def _best(users: _Side, items: _Side, seen: tuple[Any, Any], n: int) -> tuple[An
     size = max(1, _CELLS // len(items.vectors))
     for begin in range(0, len(users.vectors), size):
         part = slice(begin, begin + size)
+        # The user's own intercept changes nothing of the order.
         scores = users.vectors[part] @ turned + items.intercept
-        # An intercept of the user changes nothing of the order.
         first, last = starts[begin], starts[min(begin + size, len(users.vectors))]
         counts = np.diff(starts[begin : begin + len(scores) + 1])
         scores[np.repeat(np.arange(len(scores)), counts), places[first:last]] = -np.inf
