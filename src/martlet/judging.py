@@ -67,7 +67,7 @@ def scoring_difference(training: Training, fitted: Fitted) -> float | None:
     if fitted.python is None or fitted.scoring.output is None:
         return None
     rows = f"{training.query(training.evaluation)} order by {HASH} limit {COMPARED_ROWS}"
-    chain = Chain(fitted.scoring.steps, rows)
+    chain = Chain(fitted.scoring.written, rows)
     output = f"{ROWS}.{PREFIX}{fitted.scoring.output}"
     found = training.con.execute(
         f"{chain.scored} select {output} from {chain.last} order by {ROWS}.{HASH}"

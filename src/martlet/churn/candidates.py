@@ -18,6 +18,8 @@ from martlet.churn.folds import Fold, Sub
 from martlet.churn.measures import EDGE, log_losses
 from martlet.estimators.base import Explanation, Scoring, Vector
 from martlet.schema import Feature
+from martlet.scoring.links import log_odds as log_odds_of
+from martlet.scoring.links import sigmoid
 from martlet.sqltext import PREFIX, call, column, identifier, number, render, text
 
 __all__ = [
@@ -98,9 +100,7 @@ class Candidate:
     @property
     def odds(self) -> exp.Expr:
         """The log-odds in SQL."""
-        kept = call("greatest", call("least", column(self.output), number(1 - EDGE)), number(EDGE))
-        other = exp.Paren(this=exp.Sub(this=number(1.0), expression=kept.copy()))
-        return call("ln", exp.Div(this=kept, expression=other))
+        return log_odds_of(column(self.output), EDGE)
 
 
 @dataclass(frozen=True)
@@ -388,7 +388,7 @@ def blend(first: Candidate, second: Candidate) -> Candidate:
     odds = exp.Add(this=first.odds, expression=second.odds)
     summed = exp.Paren(this=exp.Add(this=odds, expression=number(level)))
     mean = exp.Mul(this=number(0.5), expression=summed)
-    steps = (*first.steps, *second.steps, {output: _sigmoid(mean)})
+    steps = (*first.steps, *second.steps, {output: sigmoid(mean)})
     values = probability((log_odds(first.values) + log_odds(second.values) + level) / 2)
     one, two = first.explanation.attributions[0], second.explanation.attributions[0]
     shares = {}
@@ -406,21 +406,13 @@ def blend(first: Candidate, second: Candidate) -> Candidate:
     return Candidate(steps, output, values, Explanation((base,), (shares,), before, parts=parts))
 
 
-def _sigmoid(odds: exp.Expr) -> exp.Expr:
-    power = call("exp", exp.Neg(this=exp.Paren(this=odds)))
-    return exp.Div(
-        this=number(1.0),
-        expression=exp.Paren(this=exp.Add(this=number(1.0), expression=power)),
-    )
-
-
 def scoring_of(candidate: Candidate, calibration: Calibration) -> tuple[Scoring, Vector]:
     """Return the calibrated candidate in SQL, and Python's own answer for the judged rows."""
     odds = PREFIX + "log_odds"
     steps = (
         *candidate.steps,
         {odds: candidate.odds},
-        {PREFIX + "probability": _sigmoid(calibration.expression(column(odds)))},
+        {PREFIX + "probability": sigmoid(calibration.expression(column(odds)))},
     )
     values = probability(calibration.apply(log_odds(candidate.values)))
     return Scoring("probability", steps), values

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, ClassVar, Literal
 
 import duckdb
@@ -115,6 +116,11 @@ class Scoring:
 
     output: str | None
     steps: tuple[Mapping[str, exp.Expr], ...] = ()
+
+    @cached_property
+    def written(self) -> tuple[Mapping[str, str], ...]:
+        """The steps as text, written once: several functions begin with them."""
+        return tuple({name: render(value) for name, value in step.items()} for step in self.steps)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlglot import exp
 
 from martlet.errors import MartletError
 from martlet.estimators.base import Fitted, Scoring, Training
@@ -19,8 +18,9 @@ from martlet.estimators.least_squares import second_moments, with_intercept, wit
 from martlet.estimators.linear_base import LINEAR, LinearModel
 from martlet.options import COMMON, SUPERVISED, TUNING, Options
 from martlet.scoring.functions import no_rows
+from martlet.scoring.links import sigmoid
 from martlet.scoring.softmax import softmax
-from martlet.sqltext import PREFIX, call, cast, number, render, text
+from martlet.sqltext import PREFIX, cast, render, text
 
 __all__ = ["LogisticRegression"]
 
@@ -129,10 +129,7 @@ def _logistic_scoring(training: Training, weights: Array) -> Scoring:
         for place in range(weights.shape[1])
     ]
     if len(scores) == 1:
-        power = call("exp", exp.Neg(this=exp.Paren(this=scores[0])))
-        below = exp.Paren(this=exp.Add(this=number(1.0), expression=power))
-        probability = exp.Div(this=number(1.0), expression=below)
-        return Scoring("probability", ({PREFIX + "probability": probability},))
+        return Scoring("probability", ({PREFIX + "probability": sigmoid(scores[0])},))
     return Scoring("probabilities", softmax(scores))
 
 

@@ -20,10 +20,11 @@ from martlet.estimators.base import Estimator, Fitted, Iteration, Scoring, Train
 from martlet.estimators.class_weights import CLASS_WEIGHTS, row_weights
 from martlet.option_values import Candidates, Range
 from martlet.options import COMMON, SUPERVISED, TUNING, Option, Options
+from martlet.scoring.links import sigmoid
 from martlet.scoring.networks import hidden_layers, output_scores
 from martlet.scoring.softmax import softmax
 from martlet.scoring.vectors import MOST_COLUMNS
-from martlet.sqltext import PREFIX, call, number
+from martlet.sqltext import PREFIX, number
 
 __all__ = ["NeuralClassifier", "NeuralRegressor"]
 
@@ -208,10 +209,7 @@ class NeuralClassifier(_Neural):
         if classes > 2:
             scoring = Scoring("probabilities", (*steps, *softmax(scores)))
             return Fitted(parameters, scoring, course, notices=notices, python=model.predict_proba)
-        power = call("exp", exp.Neg(this=exp.Paren(this=scores[0])))
-        below = exp.Paren(this=exp.Add(this=number(1.0), expression=power))
-        probability = exp.Div(this=number(1.0), expression=below)
-        scoring = Scoring("probability", (*steps, {PREFIX + "probability": probability}))
+        scoring = Scoring("probability", (*steps, {PREFIX + "probability": sigmoid(scores[0])}))
         return Fitted(
             parameters,
             scoring,

@@ -17,9 +17,10 @@ from martlet.estimators.tree_structure import Tree, digest, importance_part, nod
 from martlet.options import Option, Options
 from martlet.preprocessing import Preparation
 from martlet.schema import find_column
+from martlet.scoring.links import sigmoid
 from martlet.scoring.softmax import softmax
 from martlet.scoring.trees import compile_trees
-from martlet.sqltext import PREFIX, array, call, number
+from martlet.sqltext import PREFIX, array
 
 __all__ = ["TREE_OPTIONS", "TreeEstimator", "threads"]
 
@@ -224,7 +225,5 @@ def _linked(steps: list[Any], scores: list[exp.Expr], link: str) -> Scoring:
     if link == "identity":
         return Scoring("score", (*steps, {PREFIX + "score": score}))
     if link == "sigmoid":
-        power = call("exp", exp.Neg(this=exp.Paren(this=score)))
-        below = exp.Paren(this=exp.Add(this=number(1.0), expression=power))
-        score = exp.Div(this=number(1.0), expression=below)
+        score = sigmoid(score)
     return Scoring("probability", (*steps, {PREFIX + "probability": score}))

@@ -13,8 +13,11 @@ from sqlglot import exp, parse_one
 from martlet.churn.calibration import Calibration, log_odds, probability
 from martlet.churn.candidates import named, winsorised
 from martlet.churn.folds import Fold
+from martlet.churn.measures import EDGE
 from martlet.estimators.base import Label
 from martlet.schema import Feature
+from martlet.scoring.links import log_odds as log_odds_of
+from martlet.scoring.links import sigmoid
 from martlet.sqltext import PREFIX, call, column, number
 
 __all__ = ["TOLERANCE", "Answer", "amounts", "calibrated", "condition", "probabilities", "simplest"]
@@ -89,6 +92,8 @@ def probabilities(
 ) -> dict[str, Answer]:
     """Fit the candidates for a probability, in order of simplicity.
 
+    Only one that is wanted is written as SQL: those that are compared have values alone.
+
     Parameters
     ----------
     fold : Fold
@@ -116,8 +121,11 @@ def probabilities(
     ):
         if wanted in (None, kind):
             seen = winsorised(fold, features) if model == "logistic_reg" else features
-            found = named(f"{name}_{kind}", fold.fit(model, seen, settings), {})
-            made[kind] = Answer(found.steps, found.output, found.values)
+            sub = fold.fit(model, seen, settings)
+            made[kind] = Answer((), "", sub.values)
+            if wanted:
+                found = named(f"{name}_{kind}", sub, {})
+                made[kind] = Answer(found.steps, found.output, found.values)
     return made
 
 
@@ -169,18 +177,10 @@ def simplest(losses: Mapping[str, float]) -> str:
 def calibrated(answer: Answer, calibration: Calibration, output: str) -> Answer:
     """Return the answer with the shape of its probabilities mended, under a name of its own."""
     odds = output + "_log_odds"
-    kept = call("greatest", call("least", column(answer.output), number(1 - 1e-6)), number(1e-6))
-    other = exp.Paren(this=exp.Sub(this=number(1.0), expression=kept.copy()))
-    power = call("exp", exp.Neg(this=exp.Paren(this=calibration.expression(column(odds)))))
     steps = (
         *answer.steps,
-        {odds: call("ln", exp.Div(this=kept, expression=other))},
-        {
-            output: exp.Div(
-                this=number(1.0),
-                expression=exp.Paren(this=exp.Add(this=number(1.0), expression=power)),
-            )
-        },
+        {odds: log_odds_of(column(answer.output), EDGE)},
+        {output: sigmoid(calibration.expression(column(odds)))},
     )
     values = probability(calibration.apply(log_odds(answer.values)))
     return Answer(steps, output, values)

@@ -19,7 +19,7 @@ class Chain:
     Parameters
     ----------
     steps : sequence of mapping or str
-        Expressions by name, one mapping a step; or a query, see
+        Expressions, or their text, by name, one mapping a step; or a query, see
         `martlet.estimators.base.Explanation`.
     source : str
         SQL of the rows.
@@ -29,7 +29,7 @@ class Chain:
 
     def __init__(
         self,
-        steps: Sequence[Step],
+        steps: Sequence[Step | Mapping[str, str]],
         source: str = "select * from query_table(input)",
         parts: Mapping[str, str] | None = None,
     ) -> None:
@@ -44,7 +44,8 @@ class Chain:
                 found.append("".join(pieces))
                 continue
             named = ", ".join(
-                f"{render(value)} as {identifier(name)}" for name, value in step.items()
+                f"{value if isinstance(value, str) else render(value)} as {identifier(name)}"
+                for name, value in step.items()
             )
             found.append(
                 f"{PREFIX}{place} as (select {ROWS}.*, {named} from {PREFIX}{place - 1} as {ROWS})"

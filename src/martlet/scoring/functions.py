@@ -75,7 +75,7 @@ def build_functions(
     predict = store.local(store.function("predict", version))
     centroids = fitted.parameters.get("centroids", ())
     functions |= metric_functions(estimator.task, predict, label, centroids)
-    chain = Chain(fitted.scoring.steps)
+    chain = Chain(fitted.scoring.written)
     parts = {name: store.part_query(version, name) for name in fitted.parts}
     parts["predict"] = predict
     functions |= {name: fill(body, chain, parts) for name, body in fitted.functions.items()}

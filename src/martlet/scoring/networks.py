@@ -8,6 +8,7 @@ from typing import Any
 from sqlglot import exp
 
 from martlet.encoding import Encoding
+from martlet.scoring.links import sigmoid
 from martlet.scoring.vectors import fixed_vector
 from martlet.sqltext import PREFIX, array, call, column, number
 
@@ -60,7 +61,5 @@ def _activated(value: exp.Expr, activation: str) -> exp.Expr:
         case "tanh":
             return call("tanh", value)
         case "logistic":
-            power = call("exp", exp.Neg(this=exp.Paren(this=value)))
-            below = exp.Paren(this=exp.Add(this=number(1.0), expression=power))
-            return exp.Div(this=number(1.0), expression=below)
+            return sigmoid(value)
     return value

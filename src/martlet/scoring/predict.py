@@ -54,7 +54,7 @@ def predict_functions(
     dict of str to str
         Text after ``create macro <name>``, by function.
     """
-    chain = Chain(scoring.steps)
+    chain = Chain(scoring.written)
     empty = scoring.output is None
     end = f" from {chain.last}" + (" where false" if empty else "")
     if task == "regression":
@@ -167,7 +167,7 @@ def explain_function(
     assert scoring.output is not None
     shares = [array(item.values()) for item in explanation.attributions]
     attributions = PREFIX + "attributions"
-    steps = [*scoring.steps, *explanation.steps, {attributions: array(shares)}]
+    steps = [*scoring.written, *explanation.steps, {attributions: array(shares)}]
     chain = Chain(steps, parts=parts)
     chosen = "1"
     if scoring.output == "probabilities":
