@@ -119,6 +119,95 @@ def test_no_feature_holds_the_answer(shop: Path) -> None:
     assert max(honest.values()) < 0.8, honest
 
 
+#: Sessions of people at their second event, half of them drawn into a trial: 0.7 are stepped into
+#: where something is in the cart, 0.3 elsewhere. The variant is drawn given the outcome, with the
+#: chances Bayes' rule gives when stepping in doubles the rate of purchases.
+PLANTED = """
+create table main.drawn as
+with moments as (
+    select f.session_id, f.visitor_id, f.moment_at, f.cart_item_count > 0 as has_cart, t.will_buy,
+        if(f.cart_item_count > 0, 0.7, 0.3) as chance
+    from features.ftr_sessions__intent as f
+    inner join ml.ml_intent__training_set as t using (session_id, moment_kind, moment_number)
+    where moment_kind = 'event' and moment_number = 2 and hash(session_id) % 2 = 0
+),
+rated as (
+    select *, avg(will_buy::double) over (partition by has_cart) as rate from moments
+),
+planted as (
+    select *, rate / (1 + chance) as control_rate, 2 * rate / (1 + chance) as treated_rate,
+        hash(session_id || 'variant') % 1000003 / 1000003 as luck
+    from rated
+)
+select *, luck < chance * if(will_buy, treated_rate / rate, (1 - treated_rate) / (1 - rate))
+    as is_treated
+from planted
+"""
+RAW_TRIAL = """
+create or replace table {table} as
+select experiment, variant, cookie_id, customer_id, exposed_at, null as propensity from {table}
+union all
+select 'voucher', if(is_treated, 'ten per cent', 'control'), visitor_id, null,
+    strftime(moment_at + interval 1 second, '%Y-%m-%dT%H:%M:%SZ'),
+    if(is_treated, chance, 1 - chance)::varchar
+from main.drawn
+union all
+select 'voucher', 'control', 'v' || i, null, '2026-06-01T10:00:00Z', chance
+from (values (1, 'often'), (2, '0'), (3, '1.01'), (4, 'nan')) as t(i, chance)
+"""
+
+
+def test_a_shops_own_trial_goes_from_raw_rows_to_effect_and_model(shop: Path) -> None:
+    tried = shop.with_name("tried.duckdb")
+    shutil.copy(shop, tried)
+    with duckdb.connect(str(tried)) as con:
+        con.execute(PLANTED)
+        ((schema,),) = con.execute(
+            "select schema_name from duckdb_tables() where table_name = 'raw_experiment_exposures'"
+        ).fetchall()
+        con.execute(RAW_TRIAL.format(table=f"{schema}.raw_experiment_exposures"))
+    run_dbt(
+        "run", "--select", "stg_sample__experiment_exposures", "shop_experiment_exposures",
+        "int_exposures__placed", "path:models/ml/intent", "path:python_models/ml/intent",
+        "fct_interventions", "fct_intervention_effects",
+        database=tried, target=shop.parent / "tried",
+        vars={"martlet_intervention_experiments": ["voucher"]},
+    )  # fmt: skip
+    rejected = "from staging.stg_sample__experiment_exposures where rejection_reason = "
+    assert query(tried, f"select visitor_id {rejected} 'not_a_number'") == [("v1",)]
+    assert query(tried, f"select visitor_id {rejected} 'impossible_probability' order by 1") == [
+        ("v2",), ("v3",), ("v4",),
+    ]  # fmt: skip
+    ((drawn, truth),) = query(
+        tried, "select count(*), avg(treated_rate - control_rate) from main.drawn"
+    )
+    ((shown, known, unplaced),) = query(
+        tried,
+        """select count(*), count_if(is_propensity_known), count_if(moment_number is null)
+        from marts.fct_interventions where experiment_id = 'voucher'""",
+    )
+    # A sample shop loses nobody: each showing is in its session, at a moment the model has seen.
+    assert (shown, known, unplaced) == (drawn, drawn, 0)
+    ((effect, low, high),) = query(
+        tried,
+        """select conversion_effect, conversion_effect_lower, conversion_effect_upper
+        from marts.fct_intervention_effects where experiment_id = 'voucher'""",
+    )
+    assert low <= truth <= high
+    assert effect > 0
+    ((least, most),) = query(
+        tried,
+        """select conversion_effect_lower, conversion_effect_upper
+        from ml.ml_intent__trial where role = 'selection' and moments = 'all'""",
+    )
+    assert least <= truth <= most
+    ((learned,),) = query(
+        tried,
+        "select parameters ->> 'response_moments' from ml.ml_intent__fit where is_champion",
+    )
+    assert int(learned) > 200
+
+
 def visits(count: int, with_cart: float = 0.0, without: float = 0.0) -> Any:
     """Simulated visits in columns the model type takes; chance steps in at one moment of each."""
     import pyarrow as pa

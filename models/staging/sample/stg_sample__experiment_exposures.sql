@@ -1,9 +1,11 @@
-{%- set raw_columns = ['experiment', 'variant', 'cookie_id', 'customer_id', 'exposed_at'] -%}
+{%- set raw_columns = [
+    'experiment', 'variant', 'cookie_id', 'customer_id', 'exposed_at', 'propensity',
+] -%}
 
 with
 
 raw_experiment_exposures as (
-    select * from {{ raw_table('sample', 'experiment_exposures', raw_columns) }}
+    select * from {{ raw_table('sample', 'experiment_exposures', raw_columns, optional=['propensity']) }}
 ),
 
 typed as (
@@ -13,6 +15,7 @@ typed as (
         {{ clean_text('cookie_id') }} as visitor_id,
         {{ clean_text('customer_id') }} as customer_id,
         {{ parse_timestamp('exposed_at') }} as exposed_at,
+        try_cast({{ clean_text('propensity') }} as double) as propensity,
         {{ row_as_struct(raw_columns) }} as raw_row
     from raw_experiment_exposures
 ),
@@ -28,6 +31,9 @@ judged as (
             when experiment_id is null or variant is null then 'missing_key'
             when visitor_id is null and customer_id is null then 'missing_key'
             when {{ impossible_date('raw_row.exposed_at', 'exposed_at') }} then 'impossible_date'
+            when {{ not_a_number('raw_row.propensity', 'propensity', required=false) }} then 'not_a_number'
+            -- NaN is above every number.
+            when propensity <= 0 or propensity > 1 then 'impossible_probability'
         end as own_reason
     from typed
 ),
@@ -57,7 +63,7 @@ experiment_exposures as (
         visitor_id,
         customer_id,
         exposed_at,
-        cast(null as double) as propensity,
+        propensity,
         {{ quarantine_columns(
             "experiment_id || '|' || coalesce(visitor_id, customer_id) || '|' || raw_row.exposed_at"
         ) | indent(8) }}
