@@ -8,7 +8,7 @@ crawlers as (
 ),
 
 user_agents as (
-    select distinct user_agent, lower(user_agent) as lower_user_agent
+    select distinct user_agent, lower(left(user_agent, 500)) as lower_user_agent
     from devices
     where user_agent is not null
 ),

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import runpy
+from argparse import Namespace
 from collections import Counter
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import numpy as np
 
+from martlet import lookers_cli
 from martlet.churn.measures import roc_auc
+from martlet.readers.publication import publish
 from martlet.report import SECTIONS
 from martlet.report.page import write_report
 from martlet.simulate.config import ShopConfig
 from martlet.simulate.shop import simulate_shop
+from privacy import known_addresses, personal_columns, personal_words
 from support import PROJECT, parse_manifest, query, run_dbt
 
 #: Where the sample shop plants machines that nobody wants (docs/sample-shop.md).
@@ -40,6 +44,7 @@ def test_everything_is_green(tmp_path: Path) -> None:
     the_report_shows_every_section(tmp_path)
     the_lookers_are_the_planted_ones(tmp_path / "martlet.duckdb")
     churners_are_ranked_nearly_as_well_as_can_be(tmp_path)
+    no_address_leaves(tmp_path)
 
 
 def the_report_shows_every_section(folder: Path) -> None:
@@ -81,3 +86,24 @@ def churners_are_ranked_nearly_as_well_as_can_be(folder: Path) -> None:
     assert found["model"] > found["order histories"] - 0.03, found
     # Who is told more ranks better: a model that did as well would have looked into the future.
     assert found["model"] < found["own rates"] < found["all"], found
+
+
+def no_address_leaves(folder: Path) -> None:
+    """No IP or e-mail address is in a mart, an export, what is published, the report, a review."""
+    database = folder / "martlet.duckdb"
+    known = known_addresses(database)
+    assert len(known) > 1_000
+    # What is looked for would be found.
+    assert len(personal_columns(database, ["shop"], known)) >= 5
+    assert personal_columns(database, ["marts", "exports"], known) == []
+    publish(database, PROJECT, folder / "published")
+    (served,) = (folder / "published").glob("*.duckdb")
+    assert personal_columns(served, ["main", "marts", "exports", "ml"], known) == []
+    assert personal_words((folder / "report.html").read_text(encoding="utf-8"), known) == set()
+    review = folder / "review.csv"
+    options = Namespace(
+        action="review", output=review, database=database, project_dir=None, target=None
+    )
+    lookers_cli.run(options, PROJECT)
+    assert review.read_text().count("\n") > 1
+    assert personal_words(review.read_text(), known) == set()
