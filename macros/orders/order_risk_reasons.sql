@@ -10,11 +10,17 @@
     )
 {%- endmacro %}
 
-{# Sail cuts no list of structs. #}
+{# Sail cuts no list of structs: they become words first. #}
 {% macro spark__order_risk_reasons(attributions) -%}
-    transform(
-        filter(filter({{ attributions }}, e -> e.attribution > 0), (e, i) -> i < 3),
-        e -> {{ _order_risk_words_of('e.feature') }}
+    slice(
+        filter(
+            transform(
+                {{ attributions }},
+                e -> case when e.attribution > 0 then {{ _order_risk_words_of('e.feature') }} end
+            ),
+            w -> w is not null
+        ),
+        1, 3
     )
 {%- endmacro %}
 

@@ -121,6 +121,9 @@ def _spark(port: int, folder: Path) -> tuple[list[str], dict[str, str]]:
         "spark.connect.grpc.binding.port": str(port),
         "spark.sql.warehouse.dir": str(folder / "warehouse"),
         "spark.sql.session.timeZone": "UTC",
+        # What is known of a column is told to each step that uses it, which for steps of many CASEs
+        # never ends.
+        "spark.sql.constraintPropagation.enabled": "false",
         # As many tasks as one machine needs: with 200 a small table takes seconds.
         "spark.sql.shuffle.partitions": "4",
         "spark.ui.enabled": "false",

@@ -239,6 +239,8 @@ class Round:
             "MARTLET_SPARK_REMOTE": self.remote,
             "MARTLET_SPARK_FORMAT": self.file_format,
             "MARTLET_DATABASE": str(self.database),
+            # dbt-spark asks each statement's session for Hive, which Spark Connect cannot give it.
+            "PYTHONWARNINGS": "ignore::UserWarning:pyspark.sql.connect.conf",
         }
         results = target_path / "run_results.json"
         results.unlink(missing_ok=True)
