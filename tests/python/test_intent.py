@@ -325,6 +325,20 @@ def test_the_rows_that_choose_share_no_visitor_with_those_that_teach() -> None:
     assert sum(chosen.rows.values()) <= every[0]
 
 
+def test_the_last_digits_of_a_fit_do_not_decide_the_band() -> None:
+    generator = np.random.default_rng(4)
+    value = np.repeat(generator.normal(size=40), 25)
+    leave = np.repeat([0.1, 0.4, 0.4, 0.9], 250)
+    idle, events = np.zeros(len(value)), np.ones(len(value))
+    places = []
+    for noise in (0.0, 1e-12):
+        moved = value + noise * generator.normal(size=len(value))
+        states = learn_states(moved, leave + noise * generator.normal(size=len(leave)))
+        assert len(states.value_edges) == 7
+        places.append(states.place(idle, events, moved, leave))
+    np.testing.assert_array_equal(*places)
+
+
 def test_waiting_is_worth_what_backward_induction_says() -> None:
     """Three moments; from the first a visit goes on with 0.6, from the second with 0.5."""
     rng = np.random.default_rng(3)

@@ -23,6 +23,8 @@ Places = NDArray[np.int64]
 #: So many imagined moments of the mean of all states with the same step hold a state back.
 _SHRINKAGE = 20.0
 _VALUE_BANDS, _LEAVE_BANDS = 8, 3
+#: Values that agree so far are the same.
+_DIGITS = 9
 #: First event of each step; the step before the first of them is that of a pause.
 STEPS = (0, 3, 6)
 
@@ -100,11 +102,18 @@ class States:
 
 
 def learn_states(value: Array, leave: Array) -> States:
-    """Choose bands with about as many moments each."""
+    """Choose bands with about as many moments each.
+
+    Ends lie half-way between neighbouring values: on a value, the last digits of a fit would decide
+    which band all moments with that value are in.
+    """
 
     def edges(values: Array, bands: int) -> tuple[float, ...]:
-        found = np.quantile(values, np.linspace(0, 1, bands + 1)[1:-1])
-        return tuple(float(edge) for edge in np.unique(found))
+        levels = np.unique(np.round(values, _DIGITS))
+        wanted = np.round(np.quantile(values, np.linspace(0, 1, bands + 1)[1:-1]), _DIGITS)
+        above = np.unique(np.searchsorted(levels, wanted, side="right"))
+        above = above[above < len(levels)]
+        return tuple(((levels[above - 1] + levels[above]) / 2).tolist())
 
     return States(edges(value, _VALUE_BANDS), edges(leave, _LEAVE_BANDS))
 
