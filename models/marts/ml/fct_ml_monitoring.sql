@@ -208,41 +208,27 @@ checks as (
     from compared_performance
     where roc_auc is not null
     union all
-    select
-        model_name,
-        'performance' as check_kind,
-        'log_loss' as subject,
-        as_of_date,
-        log_loss as check_value,
-        reference_log_loss as reference_value,
-        prior_log_loss as baseline_value,
-        (log_loss - 2 * coalesce(log_loss_error, 0)) / nullif(reference_log_loss, 0) - 1 as excess,
-        cast(null as double) as chance_limit,
-        coalesce(log_loss - prior_log_loss > 2 * log_loss_gain_error, false) as is_surely_worse,
-        row_count,
-        event_count,
-        {{ performance_words('log_loss', 'reference_log_loss', 'prior_log_loss') }} as words
-    from compared_performance
-    union all
-    select
-        model_name,
-        'performance' as check_kind,
-        'brier_score' as subject,
-        as_of_date,
-        brier_score as check_value,
-        reference_brier_score as reference_value,
-        prior_brier_score as baseline_value,
-        (brier_score - 2 * coalesce(brier_score_error, 0)) / nullif(reference_brier_score, 0) - 1
-            as excess,
-        cast(null as double) as chance_limit,
-        coalesce(brier_score - prior_brier_score > 2 * brier_score_gain_error, false)
-            as is_surely_worse,
-        row_count,
-        event_count,
-        {{ performance_words('brier_score', 'reference_brier_score', 'prior_brier_score') }}
-            as words
-    from compared_performance
-    union all
+    {% for measure in ['log_loss', 'brier_score'] %}
+        select
+            model_name,
+            'performance' as check_kind,
+            '{{ measure }}' as subject,
+            as_of_date,
+            {{ measure }} as check_value,
+            reference_{{ measure }} as reference_value,
+            prior_{{ measure }} as baseline_value,
+            ({{ measure }} - 2 * coalesce({{ measure }}_error, 0))
+            / nullif(reference_{{ measure }}, 0) - 1 as excess,
+            cast(null as double) as chance_limit,
+            coalesce(
+                {{ measure }} - prior_{{ measure }} > 2 * {{ measure }}_gain_error, false
+            ) as is_surely_worse,
+            row_count,
+            event_count,
+            {{ performance_words(measure, 'reference_' ~ measure, 'prior_' ~ measure) }} as words
+        from compared_performance
+        union all
+    {% endfor %}
     select
         model_name,
         'calibration' as check_kind,
