@@ -584,6 +584,11 @@ def test_model_types_take_hard_tables_without_an_error() -> None:
     assert any("3 of 403 rows are no purchase history" in note for note in notes)
     bad = rows(con, "from m_predict('h') where customer_id > 9000 order by customer_id")
     assert [row["predicted_alive_probability"] for row in bad] == [None, None, None]
+    # A horizon many times as long as any history is told.
+    for horizon, is_far in ((30, False), (90_000, True)):
+        fit(con, "far", "from h", model_type="bg_nbd", horizons=[horizon])
+        notes = con.execute("select notices from far where is_champion").fetchall()[0][0]
+        assert any("so far ahead" in note for note in notes) is is_far
     # The order of the rows means nothing.
     first = rows(con, "from m_fits()")[0]
     con.execute("create or replace table h as from h order by hash(customer_id)")

@@ -69,6 +69,9 @@ FITS: dict[str, str] = {
 
 _PARAMETERS = ("r", "alpha", "a", "b", "s", "beta")
 
+#: Horizons longer than so many times what has been seen are warned about.
+_FAR = 3.0
+
 
 class PurchaseProcess(Estimator):
     """Chooses the family by the likelihood and, with dates, by how it foretold later dates."""
@@ -155,7 +158,11 @@ class PurchaseProcess(Estimator):
                 "order by as_of_date, cohort nulls first, model_family)",
             },
             baseline_metrics=_baseline(found),
-            notices=[*histories.notices, *_notices(fits, found)],
+            notices=[
+                *histories.notices,
+                *_notices(fits, found),
+                *_far_ahead(found, max(options["horizons"])),
+            ],
         )
 
 
@@ -265,3 +272,14 @@ def _notices(fits: Mapping[str, list[Any]], found: Sequence[DateFits]) -> list[s
             )
         notices.append(text)
     return notices
+
+
+def _far_ahead(found: Sequence[DateFits], horizon: float) -> list[str]:
+    """Say when a young shop is asked about a time many times as long as it has been watched."""
+    seen = max((float(item.data.age.max()) for item in found if len(item.data)), default=0.0)
+    if horizon <= _FAR * seen:
+        return []
+    return [
+        f"the longest history is {seen:g}, the horizon {horizon:g}: so far ahead the forecast only "
+        "carries on what was seen, and how many leave has hardly shown yet"
+    ]
