@@ -610,6 +610,14 @@ def test_spend_of_every_kind_ends_in_a_status() -> None:
     assert alike.status == "at_bound"
     value = expected_order_value(alike, np.array([3.0]), np.array([20.0]))
     assert value == pytest.approx([20.0], rel=1e-3)
+    # Orders differ and customers do not: the best q is without end, and means stay what they are.
+    for seed in range(5):
+        drawn = np.random.default_rng(seed)
+        orders = drawn.geometric(0.5, 240).astype(float)
+        paid = np.array([drawn.uniform(5, 65, int(number)).mean() for number in orders])
+        found = fit_spend(orders, paid)
+        expected = expected_order_value(found, orders, paid) @ orders / orders.sum()
+        assert expected == pytest.approx(found.mean_order_value, rel=0.02), found.status
     none = fit_spend(np.full(100, 2.0), np.zeros(100))
     assert none.status == "too_few"
     single = fit_spend(np.ones(100), rng.gamma(5.0, 10.0, 100))

@@ -15,7 +15,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["climb", "hessian"]
+__all__ = ["Slope", "climb", "hessian"]
 
 Vector = NDArray[np.float64]
 Slope = Callable[[Vector], tuple[float, Vector]]

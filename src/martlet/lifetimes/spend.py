@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import digamma, gammaln
 
-from martlet.lifetimes.climbing import climb, hessian
+from martlet.lifetimes.climbing import Slope, climb, hessian
 
 __all__ = ["SpendFit", "expected_order_value", "fit_spend"]
 
@@ -127,17 +127,24 @@ def fit_spend(count: Vector, mean: Vector, weight: Vector | None = None) -> Spen
     return SpendFit(status, reason, parameters, errors, level, total, left, correlation, overall)
 
 
-def _finish(slope, logs: Vector, total: float):  # type: ignore[no-untyped-def]
-    covariance = None
+def _finish(slope: Slope, logs: Vector, total: float) -> tuple[Vector, Vector | None]:
+    """Take Newton steps as long as they help, and read the covariance where they end."""
+    covariance: Vector | None = None
+    value, gradient = slope(logs)
     for _ in range(3):
         matrix = hessian(slope, logs)
         if np.linalg.eigvalsh(matrix)[0] <= 1e-10:
             return logs, None
-        covariance = np.linalg.inv(matrix) / total
-        move = np.linalg.solve(matrix, slope(logs)[1])
+        covariance = np.asarray(np.linalg.inv(matrix) / total, float)
+        move = np.linalg.solve(matrix, gradient)
         if np.abs(move).max() < 1e-5 or np.abs(move).max() > 1:
             break
-        logs = np.clip(logs - move, -BOUND, BOUND)
+        # Cut off at a bound, the rest of a step may lead away from the top.
+        tried = np.clip(logs - move, -BOUND, BOUND)
+        new, new_gradient = slope(tried)
+        if not new <= value + 1e-13:
+            break
+        logs, value, gradient = tried, new, new_gradient
     return logs, covariance
 
 
