@@ -79,6 +79,10 @@ def test_hostile_shops_build(shop: str, tmp_path: Path) -> None:
         """select count(*) from ml.ml_lifetime_value__predictions
         where not (isfinite(expected_order_count_365_days)
             and order_count_365_days_lower <= order_count_365_days_upper
-            and spend_365_days_lower_amount <= spend_365_days_upper_amount)""",
+            and spend_365_days_lower_amount <= spend_365_days_upper_amount
+            -- The value of an order lies among those that came.
+            and expected_order_amount <= (
+                select 1.05 * max(mean_purchase_amount) from ml.ml_lifetime_value__training_set
+            ))""",
     )
     assert wrong == [(0,)]
