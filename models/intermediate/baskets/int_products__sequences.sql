@@ -152,12 +152,14 @@ double_patterns as (
 ),
 
 -- Every part of a frequent pattern is frequent: only steps of frequent pairs can go on.
-frequent_triples as (
+triple_holders as (
     select
+        second_steps.customer_number,
         second_steps.first_number,
         second_steps.second_number,
-        frequent_products.product_number as third_number,
-        count(*) as customer_count
+        second_steps.order_number,
+        second_steps.basket_date,
+        frequent_products.product_number as third_number
     from second_steps
     inner join frequent_products
         on
@@ -167,36 +169,47 @@ frequent_triples as (
         on
         second_steps.second_number = last_pair.first_number
         and frequent_products.product_number = last_pair.second_number
+),
+
+frequent_triples as (
+    select
+        triple_holders.first_number,
+        triple_holders.second_number,
+        triple_holders.third_number,
+        count(*) as customer_count
+    from triple_holders
     cross join customers
     group by
-        second_steps.first_number, second_steps.second_number, frequent_products.product_number
+        triple_holders.first_number, triple_holders.second_number, triple_holders.third_number
     having count(*) >= min(customers.least_customer_count)
 ),
 
+-- Who holds a triple is known: the third purchase is then found by its product, not among all.
 third_matches as (
     select
-        second_steps.first_number,
-        second_steps.second_number,
-        purchases.product_number as third_number,
-        {{ days_between('second_steps.basket_date', 'purchases.basket_date') }} as gap_days,
+        triple_holders.first_number,
+        triple_holders.second_number,
+        triple_holders.third_number,
+        {{ days_between('triple_holders.basket_date', 'purchases.basket_date') }} as gap_days,
         row_number() over (
             partition by
-                second_steps.customer_number,
-                second_steps.first_number,
-                second_steps.second_number,
-                purchases.product_number
+                triple_holders.customer_number,
+                triple_holders.first_number,
+                triple_holders.second_number,
+                triple_holders.third_number
             order by purchases.customer_order_number
         ) as match_number
-    from frequent_triples
-    inner join second_steps
+    from triple_holders
+    inner join frequent_triples
         on
-        frequent_triples.first_number = second_steps.first_number
-        and frequent_triples.second_number = second_steps.second_number
+        triple_holders.first_number = frequent_triples.first_number
+        and triple_holders.second_number = frequent_triples.second_number
+        and triple_holders.third_number = frequent_triples.third_number
     inner join purchases
         on
-        second_steps.customer_number = purchases.customer_number
-        and frequent_triples.third_number = purchases.product_number
-        and second_steps.order_number < purchases.customer_order_number
+        triple_holders.customer_number = purchases.customer_number
+        and triple_holders.third_number = purchases.product_number
+        and triple_holders.order_number < purchases.customer_order_number
 ),
 
 third_steps as (

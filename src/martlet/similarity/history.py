@@ -163,8 +163,11 @@ class Window:
         """Return the number of times of purchase and the last one of each user (0: none)."""
         last = np.zeros(self.shape[0], dtype=np.int64)
         np.maximum.at(last, self.user, self.time)
-        moments = np.unique(np.stack([self.user, self.time]), axis=1)
-        return np.bincount(moments[0], minlength=self.shape[0]), last
+        order = np.lexsort((self.time, self.user))
+        user, time = self.user[order], self.time[order]
+        fresh = np.ones(len(user), dtype=bool)
+        fresh[1:] = (user[1:] != user[:-1]) | (time[1:] != time[:-1])
+        return np.bincount(user[fresh], minlength=self.shape[0]), last
 
     def popularity(self, half_life_days: float = 0.0) -> NDArray[np.float64]:
         """Return the number of users of each item, divided by the greatest.

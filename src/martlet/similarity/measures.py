@@ -9,6 +9,7 @@ sparse data", WWW, section 3.1 (EASE).
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -23,8 +24,6 @@ __all__ = ["MEASURES", "Neighbours", "Pairs", "shared_users", "similarity"]
 #: Names of the measures.
 MEASURES = ("COOCCURRENCE", "COSINE", "TRANSITION", "EASE")
 _LATER = 10
-#: A matrix with a larger share of entries is gone through as rows of numbers, so many at once.
-_DENSE, _CHUNK = 0.05, 256
 
 
 class Neighbours:
@@ -149,38 +148,38 @@ def _transitions(window: Window, decay: float) -> Any:
 
 
 def _greatest(matrix: Any, most: int) -> Any:
-    """Keep the `most` greatest positive entries of each row, without the diagonal."""
-    if matrix.nnz > matrix.shape[0] * matrix.shape[1] * _DENSE:
-        return sparse.vstack(
-            [
-                _greatest_of(matrix[begin : begin + _CHUNK].toarray(), begin, most)
-                for begin in range(0, matrix.shape[0], _CHUNK)
-            ],
-            format="csr",
-        )
-    found = matrix.tocoo()
-    kept = (found.row != found.col) & (found.data > 0)
-    row, column, value = found.row[kept], found.col[kept], found.data[kept]
-    order = np.lexsort((column, -value, row))
-    row, column, value = row[order], column[order], value[order]
-    near = np.arange(len(row)) - np.searchsorted(row, row, side="left") < most
-    return sparse.csr_matrix((value[near], (row[near], column[near])), shape=matrix.shape)
+    """Keep the `most` greatest positive entries of each row, without the diagonal.
 
-
-def _greatest_of(rows: NDArray[np.float64], begin: int, most: int) -> Any:
-    """Keep the `most` greatest of dense rows, which begin at row `begin` of a square matrix.
-
-    A partition finds the least that is kept; sorting millions of entries would take ten times as
-    long. Of equal ones the first columns are kept.
+    Of equal ones the first columns are kept.
     """
-    rows[np.arange(len(rows)), begin + np.arange(len(rows))] = 0.0
-    np.maximum(rows, 0.0, out=rows)
-    if most < rows.shape[1]:
-        least = np.partition(rows, rows.shape[1] - most, axis=1)[:, [-most]]
-        above, equal = rows > least, rows == least
-        room = most - above.sum(axis=1, keepdims=True)
-        rows[~(above | (equal & (np.cumsum(equal, axis=1) <= room)))] = 0.0
-    return sparse.csr_matrix(rows)
+    value, column, ends = matrix.data.copy(), matrix.indices, matrix.indptr
+    value[column == np.repeat(np.arange(len(ends) - 1, dtype=column.dtype), np.diff(ends))] = 0.0
+    places = [np.zeros(0, dtype=np.int64)]
+    for begin, end in itertools.pairwise(ends):
+        places.append(begin + _nearest(value[begin:end], column[begin:end], most))
+    kept = np.concatenate([[0], np.cumsum([len(place) for place in places[1:]], dtype=np.int64)])
+    place = np.concatenate(places)
+    found = sparse.csr_matrix((value[place], column[place], kept), shape=matrix.shape)
+    found.sort_indices()
+    return found
+
+
+def _nearest(value: Any, column: Any, most: int) -> Any:
+    """Return the places of the `most` greatest of a row, where positive.
+
+    A partition finds the least that is kept; to sort all would take ten times as long.
+    """
+    if len(value) <= most:
+        return np.flatnonzero(value > 0)
+    least = np.partition(value, len(value) - most)[len(value) - most]
+    if least <= 0:
+        return np.flatnonzero(value > 0)
+    place = np.flatnonzero(value >= least)
+    if len(place) > most:
+        equal = value[place] == least
+        last = place[equal][np.argsort(column[place[equal]])]
+        place = np.concatenate([place[~equal], last])[:most]
+    return place
 
 
 def shared_users(window: Window, longest: int, item: Any, other: Any) -> Any:
