@@ -127,10 +127,6 @@ class ChurnClassifier(Estimator):
         second, features = self._candidates(
             test, inputs, {name: item.settings for name, item in first.items()}
         )
-        calibrations = {
-            name: item if _can_be_calibrated(name) else Calibration()
-            for name, item in calibrations.items()
-        }
         if champion not in second:
             champion = "logistic_regression"
         rows = [
@@ -200,10 +196,6 @@ def _require(training: Training) -> None:
         )
     if not training.rows.get("eval"):
         raise InsufficientData("there is no later cut-off with a complete window to test on")
-
-
-def _can_be_calibrated(name: str) -> bool:
-    return name != "prior"
 
 
 #: Profit of each judged row of a fold; None without a margin.

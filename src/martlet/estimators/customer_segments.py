@@ -132,25 +132,11 @@ class CustomerSegments(Estimator):
         shown = name_clusters(
             names, matrix, clusters.labels, clusters.centroids, options["name_cols"]
         )
-        parameters: dict[str, Any] = {
-            "transform": comparison.chosen.transform,
-            "columns": [
-                {
-                    "name": name,
-                    "power": item.power,
-                    "mean": item.mean,
-                    "deviation": item.deviation,
-                }
-                for name, item in zip(names, comparison.columns, strict=True)
-            ],
-            "centroids": clusters.centroids.tolist(),
+        parameters = _parameters(comparison, clusters, silhouette, names)
+        parameters |= {
             "segment_ids": ids,
             "segment_names": shown,
             "next_segment_id": next_id,
-            "silhouette": silhouette.value,
-            "silhouette_standard_error": silhouette.standard_error,
-            "silhouette_scored_rows": silhouette.scored,
-            "choice": comparison.reason,
             "previous_version": training.previous.version if training.previous else None,
         }
         kept = set(before["segment_ids"]) if before else set()
@@ -170,7 +156,10 @@ class CustomerSegments(Estimator):
                 "predict": _predict(ids, shown, _trained_as_of(training)),
                 "evaluate": _evaluate(ids, clusters.centroids),
             },
-            notices=_notices(comparison),
+            notices=[
+                f"{len(ids)} segments after transform {comparison.chosen.transform}: "
+                f"{comparison.reason}"
+            ],
             python=lambda rows: np.sqrt(
                 squared_distances(standardized(rows, comparison.columns), clusters.centroids)
             ),
@@ -234,6 +223,25 @@ def _all_rows(
     clusters = refine(points, chosen.centroids)
     scored = min(options["silhouette_rows"], max(1000, _SCORED_PAIRS // len(points)))
     return clusters, silhouettes(points, [clusters.labels], generator, scored)[0]
+
+
+def _parameters(
+    comparison: Comparison, clusters: Clusters, silhouette: Silhouette, names: Sequence[str]
+) -> dict[str, Any]:
+    """Return what the rows go through, and how well they are divided."""
+    columns = zip(names, comparison.columns, strict=True)
+    return {
+        "transform": comparison.chosen.transform,
+        "columns": [
+            {"name": name, "power": item.power, "mean": item.mean, "deviation": item.deviation}
+            for name, item in columns
+        ],
+        "centroids": clusters.centroids.tolist(),
+        "silhouette": silhouette.value,
+        "silhouette_standard_error": silhouette.standard_error,
+        "silhouette_scored_rows": silhouette.scored,
+        "choice": comparison.reason,
+    }
 
 
 def _comparable(previous: Previous | None, names: Sequence[str]) -> Mapping[str, Any] | None:
@@ -388,11 +396,3 @@ select
     (select avg(coalesce(m / nullif(d + m, 0), 0)) from {PREFIX}found) as simplified_silhouette,
     (select avg(likeness) from {PREFIX}worst) as davies_bouldin_index,
     (select avg(d * d) from {PREFIX}found) as mean_squared_distance)"""
-
-
-def _notices(comparison: Comparison) -> list[str]:
-    chosen = comparison.chosen
-    notices = [
-        f"{chosen.clusters} segments after transform {chosen.transform}: {comparison.reason}"
-    ]
-    return notices
