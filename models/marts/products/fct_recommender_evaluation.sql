@@ -20,82 +20,50 @@ as_of_dates as (
     select * from {{ ref('int_as_of_dates__spine') }}
 ),
 
+-- Of the probabilities of what is shipped, where it was judged: the others have none.
 evaluation as (
-    select
-        'recommendations' as recommendation_task,
-        recommendations.model_version,
-        recommendations.recommender,
-        recommendations.target,
-        recommendations.split,
-        recommendations.is_shipped,
-        recommendations.shipped_kind,
-        recommendations.judged_since_at,
-        recommendations.judged_user_count,
-        recommendations.hit_rate_at_10,
-        recommendations.ndcg_at_10,
-        recommendations.ndcg_low,
-        recommendations.ndcg_high,
-        recommendations.recall_at_10,
-        recommendations.mean_average_precision_at_10,
-        recommendations.coverage,
-        recommendations.gini,
-        recommendations.novelty,
-        recommendations.gain_over_popularity,
-        recommendations.gain_over_popularity_low,
-        recommendations.gain_over_popularity_high,
-        recommendations.gain_over_personal_frequency,
-        recommendations.gain_over_personal_frequency_low,
-        recommendations.gain_over_personal_frequency_high,
-        recommendations.recall_gain_over_popularity,
-        recommendations.recall_gain_over_popularity_low,
-        recommendations.recall_gain_over_popularity_high,
-        recommendations.recall_gain_over_personal_frequency,
-        recommendations.recall_gain_over_personal_frequency_low,
-        recommendations.recall_gain_over_personal_frequency_high,
-        recommendation_probabilities.calibration_error,
-        recommendation_probabilities.brier_score,
-        recommendation_probabilities.brier_score_of_the_share
-    from recommendations
-    left join recommendation_probabilities
-        on recommendations.model_version = recommendation_probabilities.model_version
-    union all
-    select
-        'next_basket' as recommendation_task,
-        next_baskets.model_version,
-        next_baskets.recommender,
-        next_baskets.target,
-        next_baskets.split,
-        next_baskets.is_shipped,
-        next_baskets.shipped_kind,
-        next_baskets.judged_since_at,
-        next_baskets.judged_user_count,
-        next_baskets.hit_rate_at_10,
-        next_baskets.ndcg_at_10,
-        next_baskets.ndcg_low,
-        next_baskets.ndcg_high,
-        next_baskets.recall_at_10,
-        next_baskets.mean_average_precision_at_10,
-        next_baskets.coverage,
-        next_baskets.gini,
-        next_baskets.novelty,
-        next_baskets.gain_over_popularity,
-        next_baskets.gain_over_popularity_low,
-        next_baskets.gain_over_popularity_high,
-        next_baskets.gain_over_personal_frequency,
-        next_baskets.gain_over_personal_frequency_low,
-        next_baskets.gain_over_personal_frequency_high,
-        next_baskets.recall_gain_over_popularity,
-        next_baskets.recall_gain_over_popularity_low,
-        next_baskets.recall_gain_over_popularity_high,
-        next_baskets.recall_gain_over_personal_frequency,
-        next_baskets.recall_gain_over_personal_frequency_low,
-        next_baskets.recall_gain_over_personal_frequency_high,
-        next_basket_probabilities.calibration_error,
-        next_basket_probabilities.brier_score,
-        next_basket_probabilities.brier_score_of_the_share
-    from next_baskets
-    left join next_basket_probabilities
-        on next_baskets.model_version = next_basket_probabilities.model_version
+    {% for task, evaluated, probabilities in [
+        ('recommendations', 'recommendations', 'recommendation_probabilities'),
+        ('next_basket', 'next_baskets', 'next_basket_probabilities'),
+    ] %}
+        select
+            '{{ task }}' as recommendation_task,
+            {{ evaluated }}.model_version,
+            {{ evaluated }}.recommender,
+            {{ evaluated }}.target,
+            {{ evaluated }}.split,
+            {{ evaluated }}.is_shipped,
+            {{ evaluated }}.shipped_kind,
+            {{ evaluated }}.judged_since_at,
+            {{ evaluated }}.judged_user_count,
+            {{ evaluated }}.hit_rate_at_10,
+            {{ evaluated }}.ndcg_at_10,
+            {{ evaluated }}.ndcg_low,
+            {{ evaluated }}.ndcg_high,
+            {{ evaluated }}.recall_at_10,
+            {{ evaluated }}.mean_average_precision_at_10,
+            {{ evaluated }}.coverage,
+            {{ evaluated }}.gini,
+            {{ evaluated }}.novelty,
+            {% for gain in ['gain', 'recall_gain'] %}
+                {% for baseline in ['popularity', 'personal_frequency'] %}
+                    {% for bound in ['', '_low', '_high'] %}
+                        {{ evaluated }}.{{ gain }}_over_{{ baseline }}{{ bound }},
+                    {% endfor %}
+                {% endfor %}
+            {% endfor %}
+            {{ probabilities }}.calibration_error,
+            {{ probabilities }}.brier_score,
+            {{ probabilities }}.brier_score_of_the_share
+        from {{ evaluated }}
+        left join {{ probabilities }}
+            on
+            {{ evaluated }}.model_version = {{ probabilities }}.model_version
+            and {{ evaluated }}.is_shipped
+            and {{ evaluated }}.split = 'judged'
+            and {{ evaluated }}.target = 'all'
+        {{ 'union all' if not loop.last }}
+    {% endfor %}
 ),
 
 described as (
@@ -136,22 +104,9 @@ described as (
         evaluation.recall_gain_over_personal_frequency,
         evaluation.recall_gain_over_personal_frequency_low,
         evaluation.recall_gain_over_personal_frequency_high,
-        -- Said of what is shipped, where it was judged: the others have no probabilities.
-        case when evaluation.is_shipped
-                and evaluation.split = 'judged'
-                and evaluation.target = 'all'
-                then evaluation.calibration_error
-        end as probability_calibration_error,
-        case when evaluation.is_shipped
-                and evaluation.split = 'judged'
-                and evaluation.target = 'all'
-                then evaluation.brier_score
-        end as probability_brier_score,
-        case when evaluation.is_shipped
-                and evaluation.split = 'judged'
-                and evaluation.target = 'all'
-                then evaluation.brier_score_of_the_share
-        end as share_brier_score
+        evaluation.calibration_error as probability_calibration_error,
+        evaluation.brier_score as probability_brier_score,
+        evaluation.brier_score_of_the_share as share_brier_score
     from evaluation
     cross join as_of_dates
     where as_of_dates.is_current
