@@ -7,7 +7,6 @@ from purchases later still, and what is stored is learned from all of them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,17 +17,12 @@ from martlet.errors import InsufficientData, MartletError
 from martlet.estimators.base import Estimator, Fitted, Part, Scoring, Training
 from martlet.options import COMMON, Option, Options
 from martlet.scoring.functions import no_answers
-from martlet.similarity.evaluation import EVALUATION, evaluate
+from martlet.similarity.evaluation import EVALUATION
 from martlet.similarity.functions import RECOMMENDED, SIMILAR, Chance, Columns, functions
-from martlet.similarity.history import DAY, History, Window, load_history
-from martlet.similarity.judging import METRICS, TIE, Blend, Learning, Task, choose
+from martlet.similarity.history import History, load_history
+from martlet.similarity.judging import METRICS, Blend, Learning, Task
 from martlet.similarity.measures import MEASURES, shared_users
-from martlet.similarity.probability import (
-    Probability,
-    calibrate,
-    calibration_error,
-    shown,
-)
+from martlet.similarity.shipping import ship
 
 __all__ = ["ItemSimilarity"]
 
@@ -137,7 +131,8 @@ class ItemSimilarity(Estimator):
         )  # fmt: skip
         measures = _measures(options, len(history.items))
         with threadpool_limits(1):
-            found = _chosen(history, learning, measures, _tasks(options), options)
+            share = options["holdout_fraction"] if options["time_col"] else 0.0
+            found = ship(history, learning, measures, _tasks(options), share)
             parts = _parts(history, learning, found.blend)
         parts["evaluation"] = _table("evaluation", found.evaluation)
         parts["probability"] = _table("probability", found.checks)
@@ -157,16 +152,6 @@ class ItemSimilarity(Estimator):
             baseline_metrics=_metrics(found.evaluation, "popularity"),
             notices=[f"{missing:,} rows without user, item or time are left out"] * bool(missing),
         )
-
-
-@dataclass(frozen=True)
-class _Found:
-    """What is shipped, and how good it is."""
-
-    blend: Blend
-    evaluation: Sequence[Mapping[str, Any]] = ()
-    probability: Probability | None = None
-    checks: Sequence[Mapping[str, Any]] = ()
 
 
 def _table(name: str, rows: Sequence[Mapping[str, Any]]) -> Part:
@@ -218,102 +203,6 @@ def _tasks(options: Options) -> list[Task]:
     if options["predicts"] == "NEXT_ORDER":
         return [Task(True, most, "recall_at_10"), Task(True, most)]
     return [Task(False, most)]
-
-
-def _chosen(
-    history: History,
-    learning: Learning,
-    measures: tuple[str, ...],
-    tasks: Sequence[Task],
-    options: Options,
-) -> _Found:
-    """Choose the blend and judge it; without a time there is nothing to choose by.
-
-    Shipped is the blend when it beats both baselines where it was chosen and again on later
-    purchases, the lower bounds of both gains being above 0; else the better baseline of the choice.
-    """
-    share, count = options["holdout_fraction"], len(history.time)
-    if not options["time_col"] or not share:
-        return _Found(Blend(measures[0], popularity=TIE))
-    first = int(history.time[int(count * (1 - 2 * share))])
-    second = int(history.time[int(count * (1 - share))])
-    early, late = history.window(None, first), history.window(None, second)
-    middle, last = history.window(first, second), history.window(second, None)
-    for task in tasks:
-        blend, is_better = choose(learning, measures, task, early, middle)
-        judged = evaluate(learning, measures, blend, task, late, last)
-        is_better = is_better and _beats_both(judged, task.criterion)
-        if is_better:
-            break
-    chosen_by = evaluate(learning, (), blend, task, early, middle)
-    shipped = blend if is_better else _better_baseline(blend, chosen_by, task.criterion)
-    horizon = min(second - first, int(history.time[-1]) + 1 - second)
-    probability, checks = _calibrated(
-        history, learning, shipped, task, ((early, first), (late, second)), horizon
-    )
-    rows = [
-        *_described(judged, shipped.kind, "judged", second),
-        *_described(chosen_by, shipped.kind, "choice", first),
-    ]
-    return _Found(shipped, rows, probability, checks)
-
-
-def _beats_both(rows: Sequence[Mapping[str, Any]], criterion: str) -> bool:
-    gain = "recall_gain_over" if criterion == "recall_at_10" else "gain_over"
-    own = [row for row in rows if (row["recommender"], row["target"]) == ("blend", "all")]
-    return any(
-        row[f"{gain}_popularity_low"] > 0 and row[f"{gain}_personal_frequency_low"] > 0
-        for row in own
-    )
-
-
-def _better_baseline(blend: Blend, chosen_by: Sequence[Mapping[str, Any]], criterion: str) -> Blend:
-    known = blend.baselines()
-    worth = {row["recommender"]: row[criterion] for row in chosen_by if row["target"] == "all"}
-    return known[max(known, key=lambda name: worth.get(name, 0.0))]
-
-
-def _described(
-    rows: Sequence[Mapping[str, Any]], kind: str, split: str, since: int
-) -> list[Mapping[str, Any]]:
-    """Return the rows, and once more as the recommender that of what is shipped."""
-    moment = np.datetime64(since, "us").astype(object)
-    shared = {"split": split, "shipped_kind": kind, "judged_since_at": moment}
-    result = [{**row, **shared, "is_shipped": False} for row in rows]
-    result += [
-        {**row, "recommender": "recommender", "is_shipped": True}
-        for row in result
-        if row["recommender"] == kind
-    ]
-    return sorted(result, key=lambda row: (row["target"], row["recommender"]))
-
-
-def _calibrated(
-    history: History,
-    learning: Learning,
-    blend: Blend,
-    task: Task,
-    cuts: Sequence[tuple[Window, int]],
-    horizon: int,
-) -> tuple[Probability | None, list[Mapping[str, Any]]]:
-    """Calibrate on the last stretch of time; its error is that of doing so one stretch earlier."""
-    tried, now = (
-        shown(learning, blend, task, window, history.window(end, end + horizon), end)
-        for window, end in cuts
-    )
-    before, found = calibrate(tried), calibrate(now)
-    if before is None or found is None:
-        return found, []
-    chance, bought = before.of(now), now.bought
-    return found, [{
-        "horizon_days": horizon / DAY,
-        "judged_pair_count": len(bought),
-        "mean_probability": float(chance.mean()),
-        "bought_share": float(bought.mean()),
-        "calibration_error": calibration_error(chance, bought),
-        "brier_score": float(np.mean((chance - bought) ** 2)),
-        "brier_score_of_the_share": float(np.mean((tried.bought.mean() - bought) ** 2)),
-    }]  # fmt: skip
 
 
 def _parts(history: History, learning: Learning, blend: Blend) -> dict[str, Part]:
