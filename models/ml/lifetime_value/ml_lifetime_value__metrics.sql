@@ -44,7 +44,12 @@ measured as (
         sqrt(avg(power(expected_spend_amount - spend_amount, 2))) as spend_root_mean_squared_error,
         sum(abs(expected_spend_amount - spend_amount))
         / nullif(sum(spend_amount), 0) as spend_weighted_percentage_error,
-        corr(expected_rank, actual_rank) as spend_rank_correlation,
+        -- Where all are alike there is no order to agree with.
+        case
+            when
+                min(expected_rank) < max(expected_rank) and min(actual_rank) < max(actual_rank)
+                then corr(expected_rank, actual_rank)
+        end as spend_rank_correlation,
         -- Gini of the order the forecast puts customers in, over that of the best order.
         (2 * sum(expected_rank * spend_amount) - (count(*) + 1) * sum(spend_amount))
         / nullif(2 * sum(actual_rank * spend_amount) - (count(*) + 1) * sum(spend_amount), 0)
