@@ -29,10 +29,7 @@ from typing import Any
 
 import duckdb
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from scipy.special import gammaln
-from scipy.stats import nbinom, norm
 
 from martlet.lifetimes.families import FAMILIES
 from martlet.lifetimes.fitting import fit_process
@@ -103,6 +100,8 @@ def errors(foretold: np.ndarray, actual: np.ndarray) -> str:
 
 def over(fit: Any, data: PurchaseStatistics, horizon: float, drawn: np.ndarray) -> np.ndarray:
     """Return P(more than j orders), a row a customer, j from 0; mean over drawn parameters."""
+    from scipy.stats import nbinom  # here: it takes memory that rounds are measured without
+
     j = np.arange(120)[None, :]
     x, age, first = data.x[:, None], data.age[:, None], getattr(fit.process, "first", 0)
     total = np.zeros((len(data), j.size))
@@ -134,6 +133,8 @@ def print_intervals(
     fit: Any, spend: Any, c: dict[str, np.ndarray], plain: PurchaseStatistics, weeks: float
 ) -> None:
     """Print the coverage of orders and spend."""
+    from scipy.stats import norm
+
     rng = np.random.default_rng(7)
     several = [fit.parameters]
     if fit.covariance is not None:
@@ -168,6 +169,8 @@ def print_intervals(
 
 def print_stored_intervals(family: str, c: dict[str, np.ndarray], weeks: float) -> None:
     """Print the coverage of orders as the stored SQL has it, in days."""
+    import pyarrow as pa
+
     from martlet.fit import ModelSpec, fit_model
 
     days = {name: (c[key] * 7).round() for name, key in (("recency", "t"), ("age", "age"))}
@@ -224,6 +227,9 @@ def measure_sets(data: Path) -> None:
 
 def draw(path: Path, customers: int) -> None:
     """Write purchases of customers with the parameters of CDNOW, days from 1970 on."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     rng = np.random.default_rng(1)
     age = rng.uniform(27, 39, customers)
     rate, leave = rng.gamma(0.2426, 1 / 4.414, customers), rng.beta(0.793, 2.426, customers)
