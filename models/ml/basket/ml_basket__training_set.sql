@@ -4,6 +4,7 @@ lines as (
     select * from {{ ref('int_baskets__lines') }}
 ),
 
+-- Larger baskets are left out before the split by time: one of thousands would be most of its rows.
 training_rows as (
     select
         basket_id,
@@ -11,6 +12,7 @@ training_rows as (
         as_of_date,
         basket_at
     from lines
+    where basket_size <= {{ var('martlet_basket_max_items') }}
 )
 
 select * from training_rows
