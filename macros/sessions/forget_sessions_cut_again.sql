@@ -2,18 +2,12 @@
    from some session to the end. #}
 {% macro forget_sessions_cut_again() -%}
     {%- if is_incremental() %}
-    {%- set gone -%}
-        select stored.session_id
-        from {{ this }} as stored
-        inner join (
-            select visitor_id, min(session_number) as session_number
-            from {{ ref('int_sessions__cut') }}
-            where ingest_number > {{ latest_ingest_number(this) }}
-            group by visitor_id
-        ) as cut_again
-            on stored.visitor_id = cut_again.visitor_id
-            and stored.session_number >= cut_again.session_number
+    {%- set starts -%}
+        select visitor_id, min(session_number) as session_number
+        from {{ ref('int_sessions__cut') }}
+        where ingest_number > {{ latest_ingest_number(this) }}
+        group by visitor_id
     {%- endset %}
-    {{ delete_matching(this, 'session_id', gone) }}
+    {{ forget_sessions_from(this, 'session_id', starts) }}
     {%- endif %}
 {%- endmacro %}
