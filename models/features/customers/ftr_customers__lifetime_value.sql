@@ -40,9 +40,10 @@ with_rates as (
         net_revenue_amount,
         cost_amount,
         cast(net_revenue_amount - cost_amount as decimal(18, 4)) as margin_amount,
-        cast(round(
-            cast(gross_revenue_amount as double) / nullif(order_count, 0), 4
-        ) as decimal(18, 4)) as average_order_amount,
+        -- round() goes up or down from the middle, depending on the engine.
+        cast(floor(
+            cast(gross_revenue_amount as double) / nullif(order_count, 0) * 1e4 + 0.5e0
+        ) / 1e4 as decimal(18, 4)) as average_order_amount,
         cast(item_count as double) / nullif(order_count, 0) as items_per_order,
         cast(returned_amount as double)
         / nullif(cast(gross_revenue_amount as double), 0) as return_rate,
