@@ -70,7 +70,9 @@ def spark_server(folder: Path, engine: str | None = None) -> Iterator[str]:
 
 @contextmanager
 def spark_session(remote: str) -> Iterator[Any]:
-    """Talk to a server, and end the session: a client that outlives its server waits for it.
+    """Talk to a server, and end the session if the server ends: else this process waits for it.
+
+    On a server that stays, a session that was ended could not be taken up again under its id.
 
     Parameters
     ----------
@@ -88,7 +90,8 @@ def spark_session(remote: str) -> Iterator[Any]:
     try:
         yield session
     finally:
-        session.stop()
+        if remote != os.environ.get("MARTLET_SPARK_REMOTE"):
+            session.stop()
 
 
 def _sail(port: int) -> tuple[list[str], dict[str, str]]:
