@@ -149,14 +149,15 @@ def _differences(
 
 
 def _compared(columns: list[tuple[str, str]], skipped: set[str], shift: float) -> str:
-    """Return what is compared: numbers to nine digits after the point, the rest as text."""
+    """Return what is compared: numbers to nine digits after the first, the rest as text."""
     shown = []
     for name, kind in columns:
         # When a prediction was made is the build's own.
         if name in skipped or name == "predicted_at":
             continue
         if kind in ("DOUBLE", "FLOAT"):
-            shown.append(f'round("{name}"::double + {shift!r}, 9)')
+            size = f'floor(log10(greatest(abs("{name}"::double), 1e0)))'
+            shown += [f'round("{name}"::double / power(10e0, {size}) + {shift!r}, 9)', size]
         elif "[]" in kind or kind.startswith("STRUCT"):
             # Numbers in a list have no place to be rounded at.
             shown.append(f'len("{name}")' if kind.endswith("[]") else "1")
