@@ -107,7 +107,8 @@ def wrong(tmp_path_factory: pytest.TempPathFactory) -> Wrong:
 
 
 def _key(entity: str, row: Row) -> tuple[Any, ...]:
-    return entity, *sorted(row.items())
+    # A column that the file need not have stands in the quarantine as NULL.
+    return entity, *sorted(item for item in row.items() if item[1] is not None)
 
 
 def test_ten_thousand_malformed_rows_are_quarantined_with_a_reason(wrong: Wrong) -> None:

@@ -27,11 +27,14 @@ from range(40) as a(p), (values (date '2026-01-01'), (date '2026-02-01')) as d(d
 @pytest.fixture(scope="module")
 def trends() -> list[dict[str, object]]:
     """What the model makes of made-up windows."""
-    series = (PROJECT / "macros/portable/number_series.sql").read_text()
+    macros = "".join(
+        (PROJECT / f"macros/portable/{name}.sql").read_text()
+        for name in ("number_series", "exact_sum")
+    )
     model = (PROJECT / "models/intermediate/trends/int_products__trends.sql").read_text()
     environment = jinja2.Environment()
     environment.globals["ref"] = lambda name: name
-    sql = environment.from_string(series + model).render()
+    sql = environment.from_string(macros + model).render()
     con = duckdb.connect()
     con.execute(WINDOWS)
     found = con.execute(sql)

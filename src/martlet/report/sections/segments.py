@@ -98,7 +98,7 @@ def _chart(rows: list[dict[str, Any]], width: int) -> Any:
         size=alt.Size("revenue:Q", legend=None).scale(
             domainMin=0, range=[20, 5000 if wide else 2200]
         ),
-        color=color.legend(columns=2 if wide else 1, labelLimit=330 if wide else 265),
+        color=color.legend(columns=2 if wide else 1, labelLimit=330 if wide else 240),
         description="tip:N",
     )
     figures = base.mark_text(fontSize=12).encode(text="label:N")
