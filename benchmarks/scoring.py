@@ -140,6 +140,7 @@ def linear_and_kmeans(bench: Bench, only: set[str]) -> None:
     from sklearn.linear_model import LogisticRegression
     from sqlglot import exp
 
+    from martlet.scoring.links import sigmoid
     from martlet.scoring.vectors import fixed_vector
     from martlet.sqltext import PREFIX, array, call, column, number
 
@@ -153,9 +154,7 @@ def linear_and_kmeans(bench: Bench, only: set[str]) -> None:
     if "logistic" in only:
         model = LogisticRegression().fit(standard(bench.points), bench.target > 1)
         score = own.product(list(model.coef_[0]), float(model.intercept_[0]))
-        power = call("exp", exp.Neg(this=exp.Paren(this=score)))
-        below = exp.Paren(this=exp.Add(this=number(1.0), expression=power))
-        steps = [{PREFIX + "probability": exp.Div(this=number(1.0), expression=below)}]
+        steps = [{PREFIX + "probability": sigmoid(score)}]
         bench.compare(
             "logistic",
             steps,

@@ -105,17 +105,13 @@ class NumberBlock(Block):
 
     def product(self, weights: Sequence[float]) -> exp.Expr:
         """Return the sum of the encoded numbers times `weights` in SQL."""
-        if self.mode != "standardize" or self.deviation == 0:
+        factor = weights[0] / self.deviation if self.deviation else 0.0
+        if self.mode != "standardize" or not SMALLEST < abs(factor) < LARGEST:
             return super().product(weights)
-        # Inside the CASE, which is cheaper than a product with its result; one factor where it can
-        # be written, since a division costs DuckDB a check for zero in each row.
-        product: exp.Expr = exp.Paren(this=exp.Sub(this=self.value, expression=number(self.mean)))
-        factor = weights[0] / self.deviation
-        if SMALLEST < abs(factor) < LARGEST:
-            product = exp.Mul(this=product, expression=number(factor))
-        else:
-            product = exp.Div(this=product, expression=number(self.deviation))
-            product = exp.Mul(this=product, expression=number(weights[0]))
+        # Inside the CASE, which is cheaper than a product with its result; one factor, since a
+        # division costs DuckDB a check for zero in each row.
+        centred = exp.Paren(this=exp.Sub(this=self.value, expression=number(self.mean)))
+        product = exp.Mul(this=centred, expression=number(factor))
         finite = call("isfinite", self.value)
         return choice([(finite, product)], number(0.0))
 
