@@ -1,14 +1,16 @@
 {# A stored metric of the champion is high enough. Goes on the fitted model. #}
 {% test ml_metric_at_least(model, metric, minimum) %}
 
+{%- set stored = martlet.ml_stored_metric(model, metric) %}
+
 select
     model_name,
     model_version,
-    cast(metrics ->> '{{ metric }}' as double) as metric_value
+    {{ stored }} as metric_value
 from {{ model }}
 where
     is_champion
     and status <> 'insufficient_data'
-    and coalesce(cast(metrics ->> '{{ metric }}' as double) < {{ minimum }}, true)
+    and coalesce({{ stored }} < {{ minimum }}, true)
 
 {% endtest %}

@@ -18,6 +18,8 @@
     ) -%}
 {%- endif %}
 
+{%- set stored = martlet.ml_stored_metric(model, metric) %}
+
 with versions as (
 
     select
@@ -25,11 +27,11 @@ with versions as (
         model_version,
         is_champion,
         status,
-        cast(metrics ->> '{{ metric }}' as double) as metric_value,
+        {{ stored }} as metric_value,
         {%- if baseline == 'previous_version' %}
-        lag(cast(metrics ->> '{{ metric }}' as double)) over (order by model_version)
+        lag({{ stored }}) over (order by model_version)
         {%- else %}
-        cast(baseline_metrics ->> '{{ metric }}' as double)
+        {{ martlet.ml_stored_metric(model, metric, 'baseline_metrics') }}
         {%- endif %} as baseline_value,
         row_number() over (order by model_version) as version_number
     from {{ model }}

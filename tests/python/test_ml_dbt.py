@@ -102,7 +102,9 @@ models:
       - ml_metric_at_least: {name: at_least_bad, arguments: {metric: roc_auc, minimum: 0.9999}}
       - ml_metric_at_most: {name: at_most_ok, arguments: {metric: log_loss, maximum: 0.69}}
       - ml_metric_at_most: {name: at_most_bad, arguments: {metric: log_loss, maximum: 0.0001}}
-      - ml_metric_at_most: {name: at_most_unknown_bad, arguments: {metric: rmse, maximum: 1}}
+      - ml_metric_at_least: {name: at_least_unknown, arguments: {metric: rock_auc, minimum: 0}}
+      - ml_metric_at_most: {name: at_most_unknown, arguments: {metric: rmse, maximum: 1}}
+      - ml_not_worse_than_baseline: {name: baseline_unknown, arguments: {metric: recall}}
       - ml_not_worse_than_baseline: {name: majority_ok, arguments: {metric: accuracy}}
       - ml_not_worse_than_baseline: {name: majority_bad, arguments: {metric: accuracy, margin: 0.9}}
       - ml_not_worse_than_baseline: {name: previous_ok, arguments: {metric: accuracy, baseline: previous_version}}
@@ -207,6 +209,16 @@ def test_every_gate_says_yes_and_no(built):
     assert len(bad) >= 11
     assert set(good.values()) == {"pass"}, (good, said)
     assert set(bad.values()) == {"fail"}, (bad, said)
+
+
+def test_a_gate_on_a_metric_that_the_model_lacks_names_those_it_has(built):
+    status, said = built
+    unknown = {name: state for name, state in status.items() if name.endswith("_unknown")}
+    assert len(unknown) == 3
+    assert set(unknown.values()) == {"error"}, (unknown, said)
+    assert "Model 'pair' has no metric 'rock_auc'; it has: accuracy, f1_score, log_loss" in said
+    assert "Model 'pair' has no metric 'rmse'; it has: " in said
+    assert "has no baseline metric 'recall'; it has: accuracy, log_loss, roc_auc." in said
 
 
 def test_the_functions_answer_through_the_macros(built, small):
