@@ -222,6 +222,33 @@ def test_a_customer_with_100_000_purchases_decides_nothing_alone(con) -> None:
     assert len(found) == 6
 
 
+def test_an_order_of_thousands_of_products_leaves_the_others_to_judge(con) -> None:
+    con.execute(
+        "insert into bought select 'c01', 'w' || n, timestamp '2025-12-01' from range(5000) t(n)"
+    )
+    fit(con, "m", "from bought", **NAMES, time_col="bought_at", similarity_type="COSINE")
+    judged = con.execute(
+        "select min(judged_user_count), count(distinct split) from m__evaluation "
+        "where target = 'all'"
+    ).fetchall()[0]
+    assert judged[0] > 20
+    assert judged[1] == 2
+
+
+def test_what_nobody_can_judge_is_shipped_with_a_word(con) -> None:
+    once = (
+        "select customer, product, min(bought_at) over (partition by customer) as bought_at "
+        "from bought"
+    )
+    outcome = fit(con, "m", once, **NAMES, time_col="bought_at", similarity_type="COSINE")
+    assert outcome.status == "trained"
+    assert any("not judged: nobody with earlier purchases" in line for line in outcome.log)
+    assert any("popularity, which is shipped" in line for line in outcome.log)
+    assert con.execute("select count(*) from m__evaluation where split = 'judged'").fetchall() == [
+        (0,)
+    ]
+
+
 def test_purchases_since_a_moment_judge_what_was_before(con) -> None:
     con.execute("create table early as from bought where bought_at < timestamp '2026-02-10'")
     fit(con, "m", "from early", **NAMES, time_col="bought_at")

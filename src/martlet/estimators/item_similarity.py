@@ -22,7 +22,7 @@ from martlet.similarity.functions import RECOMMENDED, SIMILAR, Chance, Columns, 
 from martlet.similarity.history import History, load_history
 from martlet.similarity.judging import METRICS, Blend, Learning, Task
 from martlet.similarity.measures import MEASURES, shared_users
-from martlet.similarity.shipping import ship
+from martlet.similarity.shipping import Shipped, ship
 
 __all__ = ["ItemSimilarity"]
 
@@ -136,7 +136,7 @@ class ItemSimilarity(Estimator):
             parts = _parts(history, learning, found.blend)
         parts["evaluation"] = _table("evaluation", found.evaluation)
         parts["probability"] = _table("probability", found.checks)
-        missing, chance = history.incomplete, found.probability
+        chance = found.probability
         until = int(history.time[-1])
         return Fitted(
             {
@@ -150,8 +150,21 @@ class ItemSimilarity(Estimator):
             ),
             metrics=_metrics(found.evaluation, "recommender"),
             baseline_metrics=_metrics(found.evaluation, "popularity"),
-            notices=[f"{missing:,} rows without user, item or time are left out"] * bool(missing),
+            notices=_notices(history, found, share),
         )
+
+
+def _notices(history: History, found: Shipped, share: float) -> list[str]:
+    notices = []
+    if history.incomplete:
+        notices.append(f"{history.incomplete:,} rows without user, item or time are left out")
+    if share and not any(row["split"] == "judged" for row in found.evaluation):
+        notices.append(
+            f"not judged: nobody with earlier purchases bought among the last {share:.0%} of them, "
+            f"so nothing shows that a list is better than {found.blend.kind.replace('_', ' ')}, "
+            "which is shipped"
+        )
+    return notices
 
 
 def _table(name: str, rows: Sequence[Mapping[str, Any]]) -> Part:

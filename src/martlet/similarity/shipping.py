@@ -67,11 +67,9 @@ def ship(
         Share of the purchases that judges; as many before them choose. With 0 there is nothing to
         choose by: the first measure is shipped, unjudged.
     """
-    count = len(history.time)
     if not share:
         return Shipped(Blend(measures[0], popularity=TIE))
-    first = int(history.time[int(count * (1 - 2 * share))])
-    second = int(history.time[int(count * (1 - share))])
+    first, second = _cuts(history, share)
     early, late = history.window(None, first), history.window(None, second)
     middle, last = history.window(first, second), history.window(second, None)
     for task in tasks:
@@ -91,6 +89,18 @@ def ship(
         *_described(chosen_by, shipped.kind, "choice", first),
     ]
     return Shipped(shipped, rows, probability, checks)
+
+
+def _cuts(history: History, share: float) -> tuple[int, int]:
+    """Return where choosing and judging begin: so many of the purchases lie after.
+
+    Where a single order holds more items than that, as when a wholesaler opens the shop, orders are
+    counted instead: else one order would be a stretch of its own.
+    """
+    orders, items = np.unique(np.stack([history.time, history.user]), axis=1, return_counts=True)
+    times = history.time if items.max() <= share * len(history.time) else orders[0]
+    first, second = (int(times[int(len(times) * (1 - part * share))]) for part in (2, 1))
+    return first, second
 
 
 def _beats_both(rows: Sequence[Mapping[str, Any]], criterion: str) -> bool:
