@@ -8,9 +8,8 @@
     rows, rows_where the rows it is applied to now, or the newest it could have learned from
     latest_by        of those rows, only the ones with the highest value of this column,
     latest_days      or up to so many days before it
-    extra_columns    columns the model knows and those rows lack
-    ignored_inputs   keys, dates, what is no input, what a product has one value of a date, and counters since the
-                     beginning and ages: those grow with the shop's history, an alarm on them would never end
+    ignored_inputs   seasons, what a product has one value of a date, and counters since the beginning and ages: those
+                     grow with the shop's history, an alarm on them would never end
     scores           table of predictions; without it the model scores nothing by date
     score            the column whose distribution is watched
     score_date       the date predictions are compared by, where that is not as_of_date
@@ -21,33 +20,24 @@
     {{ return([
         {
             'model': 'ml_attribution__fit', 'title': 'channel attribution', 'metric': 'log_loss', 'is_lower_better': true,
-            'rows': 'ml_attribution__training_set', 'rows_where': 'is_evaluation', 'ignored_inputs': ['path_id', 'touch_number'],
+            'rows': 'ml_attribution__training_set', 'rows_where': 'is_evaluation',
             'scores': 'ml_attribution__predictions', 'score': 'markov_credit',
         },
         {
             'model': 'ml_basket__fit', 'title': 'basket completion', 'metric': 'log_loss', 'is_lower_better': true,
-            'rows': 'int_baskets__open', 'ignored_inputs': ['basket_id', 'basket_at'],
+            'rows': 'int_baskets__open',
             'scores': 'ml_basket__predictions', 'score': 'added_probability', 'is_probability': true,
         },
         {
             'model': 'ml_basket_rules__fit', 'title': 'basket rules', 'metric': 'log_loss', 'is_lower_better': true,
             'rows': 'ml_basket_rules__training_set',
             'latest_by': 'basket_at', 'latest_days': 90,
-            'ignored_inputs': ['basket_id', 'basket_at'],
         },
         {
             'model': 'ml_churn__fit', 'title': 'churn', 'metric': 'log_loss', 'is_lower_better': true,
             'rows': 'ftr_customers__churn',
             'rows_where': 'is_current and recency_days <= ' ~ var('martlet_churn_active_days', 365),
-            'extra_columns': {
-                'as_of_month': 'cast(extract(month from as_of_date) as ' ~ type_string() ~ ')',
-                'label_until': 'cast(null as date)',
-                'horizon_days': 'cast(null as integer)',
-            },
-            'ignored_inputs': [
-                'as_of_month', 'as_of_date', 'label_until', 'horizon_days', 'is_current', 'yearly_margin_amount',
-                'tenure_days',
-            ],
+            'ignored_inputs': ['as_of_month', 'tenure_days'],
             'scores': 'ml_churn__predictions', 'score': 'churn_probability', 'is_probability': true,
         },
         {
@@ -55,20 +45,12 @@
             'is_lower_better': false,
             'rows': 'ml_customer_states__training_set',
             'latest_by': 'month_start',
-            'ignored_inputs': ['customer_id', 'month_start'],
             'scores': 'ml_customer_states__predictions', 'score': 'next_purchase_probability', 'is_probability': true,
         },
         {
             'model': 'ml_intent__fit', 'title': 'purchase intent', 'metric': 'buy_log_loss', 'is_lower_better': true,
             'rows': 'ftr_sessions__intent', 'latest_by': 'as_of_date', 'latest_days': 30,
-            'extra_columns': {
-                'will_buy': 'cast(null as boolean)', 'will_leave': 'cast(null as boolean)',
-                'order_amount': 'cast(null as double)', 'is_evaluation': 'cast(null as boolean)',
-            },
-            'ignored_inputs': [
-                'session_id', 'moment_kind', 'moment_number', 'as_of_date', 'visitor_id', 'will_buy', 'will_leave',
-                'order_amount', 'is_evaluation', 'days_since_purchase', 'days_since_session', 'earlier_session_count',
-            ],
+            'ignored_inputs': ['days_since_purchase', 'days_since_session', 'earlier_session_count'],
             'scores': 'ml_intent__predictions', 'score': 'buy_probability', 'is_probability': true,
             'score_date': "cast(date_trunc('month', as_of_date) as date)",
         },
@@ -87,15 +69,14 @@
         },
         {
             'model': 'ml_lookers__fit', 'title': 'lookers', 'metric': 'known_roc_auc', 'is_lower_better': false,
-            'rows': 'ml_lookers__training_set', 'rows_where': 'is_current', 'ignored_inputs': ['as_of_date'],
+            'rows': 'ml_lookers__training_set', 'rows_where': 'is_current',
             'scores': 'ml_lookers__predictions', 'score': 'automation_probability', 'is_probability': true,
         },
         {
             'model': 'ml_order_risk__fit', 'title': 'order risk', 'metric': 'log_loss', 'is_lower_better': true,
             'rows': 'ftr_orders__risk', 'latest_by': 'as_of_date', 'latest_days': 90,
-            'extra_columns': {'age_days': 'cast(null as integer)', 'is_evaluation': 'cast(null as boolean)'},
             'ignored_inputs': [
-                'order_id', 'as_of_date', 'age_days', 'is_evaluation', 'minutes_since_sign_up',
+                'minutes_since_sign_up',
                 'device_order_count', 'device_person_count', 'address_order_count', 'address_person_count',
                 'card_order_count', 'card_person_count', 'email_order_count', 'email_person_count',
                 'customer_order_count', 'customer_hours_since_order',
@@ -106,21 +87,18 @@
         {
             'model': 'ml_next_basket__fit', 'title': 'next basket', 'metric': 'ndcg_at_10', 'is_lower_better': false,
             'rows': 'ml_recommendations__training_set', 'latest_by': 'basket_at', 'latest_days': 90,
-            'ignored_inputs': ['customer_id', 'basket_at'],
             'scores': 'ml_next_basket__predictions', 'score': 'score',
         },
         {
             'model': 'ml_propensity__factors_fit', 'title': 'tastes of customers', 'metric': 'average_rank',
             'is_lower_better': true,
-            'rows': 'ml_propensity__factors_training_set', 'ignored_inputs': ['customer_id'],
+            'rows': 'ml_propensity__factors_training_set',
         },
         {
             'model': 'ml_propensity__fit', 'title': 'pairs of customer and product', 'metric': 'log_loss',
             'is_lower_better': true,
             'rows': 'ftr_customer_products__propensity', 'rows_where': "cutoff_role = 'current'",
-            'extra_columns': {'is_test': 'cast(null as boolean)', 'kept_share': 'cast(null as double)'},
             'ignored_inputs': [
-                'customer_id', 'product_id', 'cutoff_role', 'candidate_source', 'is_test', 'kept_share',
                 'days_on_sale', 'tenure_days', 'usual_gap_days', 'interval_days', 'repeat_customer_share',
                 'buyer_share_90_days', 'recent_buyer_share', 'unit_amount',
             ],
@@ -129,15 +107,13 @@
         {
             'model': 'ml_recommendations__fit', 'title': 'recommendations', 'metric': 'ndcg_at_10', 'is_lower_better': false,
             'rows': 'ml_recommendations__training_set', 'latest_by': 'basket_at', 'latest_days': 90,
-            'ignored_inputs': ['customer_id', 'basket_at'],
             'scores': 'ml_recommendations__predictions', 'score': 'score',
         },
         {
             'model': 'ml_retention__fit', 'title': 'retention offers', 'metric': 'log_loss', 'is_lower_better': true,
             'rows': 'ftr_customers__churn',
             'rows_where': 'is_current and recency_days <= ' ~ var('martlet_churn_active_days', 365),
-            'extra_columns': {'is_treated': 'cast(null as boolean)'},
-            'ignored_inputs': ['is_treated', 'tenure_days'],
+            'ignored_inputs': ['tenure_days'],
             'scores': 'ml_retention__predictions', 'score': 'uplift',
         },
         {

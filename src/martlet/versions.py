@@ -133,9 +133,11 @@ def write_version(
         query = store.part_query(version, "trials")
         functions["trial_info"] = [shown_trials.replace("{part:trials}", query)]
     train = f"select * from {prepared.table} where {SPLIT} = 'train'"
-    parts["training_statistics"] = training_statistics(con, train, base["features"])
+    carried = {name.lower() for name in estimator.carried_columns(options)}
+    told = [column for column in base["features"] if column["name"].lower() not in carried]
+    parts["training_statistics"] = training_statistics(con, train, told)
     kept = store.part_query(version, "training_statistics")
-    functions["validate_data_skew"] = [skew_function(base["features"], kept)]
+    functions["validate_data_skew"] = [skew_function(told, kept)]
     store.add_parts(version, parts)
     store.create_functions(functions, version)
     made = {name: list(texts) for name, texts in functions.items()}

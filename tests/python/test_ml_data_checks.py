@@ -165,6 +165,23 @@ def test_skew_counts_training_rows_only(con):
     assert [row["value"] for row in rows(con, early)] == pytest.approx([0], abs=1e-12)
 
 
+def test_skew_is_told_of_inputs_alone(con):
+    fit(
+        con, "carried", "select x, n, id % 3 as weight, two from training",
+        model_type="boosted_tree_classifier", labels=["two"], instance_weight_col="weight",
+        max_iterations=2,
+    )  # fmt: skip
+    assert set(measured(con, "carried_validate_data_skew('training')")) == {"x", "n"}
+    kept = con.execute("select distinct input from carried__training_statistics").fetchall()
+    assert {name for (name,) in kept} == {"x", "n"}
+    fit(
+        con, "bought", "select id as basket, colour as product from training where colour <> ''",
+        model_type="association_rules", basket_col="basket", item_col="product",
+    )  # fmt: skip
+    con.execute("create or replace temporary view items as select 'red' as product")
+    assert set(measured(con, "bought_validate_data_skew('items')")) == {"product"}
+
+
 def test_describe_has_bigquerys_columns(con):
     found = types(con, f"from {render('ml_describe_data', 'base')}")
     assert found == {

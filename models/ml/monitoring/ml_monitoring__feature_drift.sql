@@ -8,12 +8,7 @@ versions as (
 
 {% for item in watched %}
 {{ item.model }}_now as (
-    select
-        *
-        {%- for name, expression in item.get('extra_columns', {}).items() %},
-        {{ expression }} as {{ name }}
-        {%- endfor %}
-    from {{ ref(item.rows) }}
+    select * from {{ ref(item.rows) }}
     {%- if item.latest_by %}
     where
         cast({{ item.latest_by }} as date) >= (

@@ -107,6 +107,11 @@ class AssociationRules(Estimator):
     )
 
     @classmethod
+    def carried_columns(cls, options: Options) -> list[str]:
+        """Return the basket and its time."""
+        return [options[name] for name in ("basket_col", "time_col") if options[name]]
+
+    @classmethod
     def extra_columns(cls, options: Options) -> list[str]:
         """Return the columns of the basket."""
         for name in ("basket_col", "item_col"):

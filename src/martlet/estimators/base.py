@@ -331,6 +331,15 @@ class Estimator:
         return []
 
     @classmethod
+    def carried_columns(cls, options: Options) -> list[str]:
+        """Return the extra columns that say nothing of a row: keys, dates, labels, weights.
+
+        No statistics of them are kept, as rows that are scored have others, or none. A custom type
+        has its inputs among the extra columns and names the others.
+        """
+        return [] if cls.task == "custom" else cls.extra_columns(options)
+
+    @classmethod
     def measured(cls, options: Options) -> tuple[str, ...]:
         """Return those of ``metrics`` that a model with these options has."""
         return cls.metrics

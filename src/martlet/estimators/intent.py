@@ -157,6 +157,11 @@ class PurchaseIntent(Estimator):
     )
 
     @classmethod
+    def carried_columns(cls, options: Options) -> list[str]:
+        """Return all of them."""
+        return cls.extra_columns(options)
+
+    @classmethod
     def extra_columns(cls, options: Options) -> list[str]:
         """Return the labels and the keys: never features."""
         names = (

@@ -91,6 +91,11 @@ class ItemSimilarity(Estimator):
     )
 
     @classmethod
+    def carried_columns(cls, options: Options) -> list[str]:
+        """Return user and time."""
+        return [options[name] for name in ("user_col", "time_col") if options[name]]
+
+    @classmethod
     def extra_columns(cls, options: Options) -> list[str]:
         """Return user, item and time."""
         names = ("user_col", "item_col", "time_col")

@@ -159,6 +159,11 @@ class LookerModel(Estimator):
     )
 
     @classmethod
+    def carried_columns(cls, options: Options) -> list[str]:
+        """Return the date."""
+        return ["as_of_date"]
+
+    @classmethod
     def extra_columns(cls, options: Options) -> list[str]:
         """Return every column it reads; none of them is encoded."""
         counts = ["as_of_date", "trial_count", "order_in_window_count", "known_as"]

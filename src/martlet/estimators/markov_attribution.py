@@ -111,6 +111,11 @@ class MarkovAttribution(Estimator):
     )
 
     @classmethod
+    def carried_columns(cls, options: Options) -> list[str]:
+        """Return the path and the place in it."""
+        return [options["path_col"], options["position_col"]]
+
+    @classmethod
     def extra_columns(cls, options: Options) -> list[str]:
         """Return the columns it reads."""
         return [

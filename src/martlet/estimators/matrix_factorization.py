@@ -91,6 +91,11 @@ class MatrixFactorization(Estimator):
         return [options[name] for name in ("user_col", "item_col", "rating_col")]
 
     @classmethod
+    def carried_columns(cls, options: Options) -> list[str]:
+        """Return the user."""
+        return [options["user_col"]]
+
+    @classmethod
     def measured(cls, options: Options) -> tuple[str, ...]:
         """Return the metrics of the kind of feedback."""
         explicit = options["feedback_type"] == "EXPLICIT"

@@ -82,6 +82,11 @@ class PoissonStates(Estimator):
     )
 
     @classmethod
+    def carried_columns(cls, options: Options) -> list[str]:
+        """Return the sequence and the period."""
+        return [options["sequence_col"], options["period_col"]]
+
+    @classmethod
     def extra_columns(cls, options: Options) -> list[str]:
         """Return the columns that make the sequences."""
         return [options["sequence_col"], options["period_col"], options["count_col"]]
