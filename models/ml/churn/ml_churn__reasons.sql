@@ -17,42 +17,56 @@ explained as (
         customer_id,
         as_of_date,
         top_feature_attributions
-    from {{ ml_explain_predict(ref('ml_churn__fit'), 'features', top_k_features=3) }}
+    from {{ ml_explain_predict(ref('ml_churn__fit'), 'features', top_k_features=1000) }}
 ),
 
-places as (
-    select number from {{ number_series(1, 3) }}
+elements as (
+    select
+        customer_id,
+        as_of_date,
+        {{ exploded_list('top_feature_attributions') }} as attributed
+    from explained
 ),
 
 attributions as (
     select
-        explained.customer_id,
-        explained.as_of_date,
-        places.number as reason_rank,
-        {{ list_element('explained.top_feature_attributions', 'places.number') }}.feature
-            as feature,
-        {{ list_element('explained.top_feature_attributions', 'places.number') }}.attribution
-            as attribution
-    from explained
-    cross join places
+        customer_id,
+        as_of_date,
+        attributed.feature,
+        attributed.attribution,
+        max(abs(attributed.attribution)) over (partition by customer_id) as largest
+    from elements
+),
+
+-- Who asks why a customer may leave is told that first, and only then what speaks against it. What
+-- weighs less than a tenth of the heaviest is no reason.
+ranked as (
+    select
+        *,
+        row_number() over (
+            partition by customer_id
+            order by case when attribution > 0 then 0 else 1 end, abs(attribution) desc, feature
+        ) as reason_rank
+    from attributions
+    where feature is not null and attribution <> 0 and abs(attribution) >= 0.1 * largest
 ),
 
 reasons as (
     select
-        attributions.customer_id,
-        attributions.as_of_date,
-        cast(attributions.reason_rank as integer) as reason_rank,
-        attributions.feature,
-        attributions.attribution,
-        attributions.attribution > 0 as is_raising,
+        ranked.customer_id,
+        ranked.as_of_date,
+        cast(ranked.reason_rank as integer) as reason_rank,
+        ranked.feature,
+        ranked.attribution,
+        ranked.attribution > 0 as is_raising,
         case
-            when attributions.attribution > 0
-                then coalesce(phrases.raising_reason, concat('more risk: ', attributions.feature))
-            else coalesce(phrases.lowering_reason, concat('less risk: ', attributions.feature))
+            when ranked.attribution > 0
+                then coalesce(phrases.raising_reason, concat('more risk: ', ranked.feature))
+            else coalesce(phrases.lowering_reason, concat('less risk: ', ranked.feature))
         end as reason
-    from attributions
-    left join phrases on attributions.feature = phrases.feature
-    where attributions.feature is not null and attributions.attribution <> 0
+    from ranked
+    left join phrases on ranked.feature = phrases.feature
+    where ranked.reason_rank <= 3
 )
 
 select * from reasons
