@@ -53,6 +53,11 @@ def a_basket_of_5000(rng: random.Random) -> Iterable[Basket]:
     return [*usual(rng, FEW), ("C0001", OPENED, [f"P{n}" for n in range(5000)])]
 
 
+def nothing_listed(rng: random.Random) -> Iterable[Basket]:
+    """The file of products comes with its header alone."""
+    return usual(rng, FEW)
+
+
 def all_bought_everything(_: random.Random) -> Iterable[Basket]:
     return [
         (f"C{customer:03d}", OPENED + dt.timedelta(days=40 * n + customer % 30), FEW)
@@ -67,11 +72,12 @@ SHOPS: dict[Callable[[random.Random], Iterable[Basket]], set[str]] = {
     one_customer: {"recommendations", "next_basket"},
     a_basket_of_5000: set(),
     all_bought_everything: set(),
+    nothing_listed: set(),
 }
 
 
-def written(baskets: Iterable[Basket], folder: Path) -> set[str]:
-    """Write the shop; return its products."""
+def written(baskets: Iterable[Basket], folder: Path, is_listed: bool) -> set[str]:
+    """Write the shop, with a catalogue or without; return its products."""
     orders: list[Row] = []
     lines: list[Row] = []
     people: dict[str, Row] = {}
@@ -87,7 +93,7 @@ def written(baskets: Iterable[Basket], folder: Path) -> set[str]:
                 "product_id": product, "quantity": "1", "unit_price": "10.00", "discount": "0",
                 "updated_at": orders[-1]["updated_at"],
             })  # fmt: skip
-    tables = {"customers": people.values(), "products": products.values()}
+    tables = {"customers": people.values(), "products": products.values() if is_listed else ()}
     write_shop(folder, orders=orders, order_lines=lines, **tables)
     return set(products)
 
@@ -97,10 +103,12 @@ def written(baskets: Iterable[Basket], folder: Path) -> set[str]:
 def test_shops_with_odd_products_build(
     shop: Callable[[random.Random], Iterable[Basket]], tmp_path: Path
 ) -> None:
-    products = written(shop(random.Random(5)), tmp_path / "raw")
+    is_listed = shop is not nothing_listed
+    products = written(shop(random.Random(5)), tmp_path / "raw", is_listed)
     result = run_dbt(
         *("build", "--indirect-selection", "cautious", "--exclude-resource-type", "unit_test"),
         *("--select", "+path:models/marts/products", "+int_products__search_vocabulary"),
+        *(() if is_listed else ("+fct_data_quality",)),
         database=tmp_path / "martlet.duckdb",
         target=tmp_path / "target",
         vars={
@@ -121,6 +129,11 @@ def test_shops_with_odd_products_build(
         for name in numbers:
             wrong = con.execute(f"select count(*) from marts.{mart} where not isfinite({name})")
             assert wrong.fetchall() == [(0,)], (mart, name)
+    if not is_listed:
+        path = tmp_path / "raw" / "raw_order_lines.csv"
+        lines = con.execute(f"select count(*) from read_csv('{path}')").fetchall()
+        assert con.execute("select count(*) from shop.shop_order_items").fetchall() == lines
+        assert "items_of_unlisted_products" in result.messages
     for product in sorted(one for one in products if any(map(str.isalnum, one)))[:40]:
         first = con.execute("select product_id from search_products(?, n := 5)", [product])
         assert (product,) in first.fetchall()

@@ -12,6 +12,10 @@ payments as (
     select * from {{ ref('shop_payments') }}
 ),
 
+products as (
+    select * from {{ ref('shop_products') }}
+),
+
 as_of_dates as (
     select * from {{ ref('int_as_of_dates__spine') }}
 ),
@@ -83,6 +87,16 @@ later_orders as (
     cross join last_day
 ),
 
+-- Nothing is missed in a catalogue that no connector delivers.
+listed_items as (
+    select
+        count(*) as item_count,
+        count(*) - count(products.product_id) as unlisted_count
+    from order_items
+    left join products on order_items.product_id = products.product_id
+    where {{ 'true' if connector_of_entity('products') else 'false' }}
+),
+
 checks as (
     select
         'orders_after_the_as_of_date' as check_name,
@@ -114,6 +128,13 @@ checks as (
         coalesce(sum(case when must_be_paid and differs_from_payments then 1 else 0 end), 0)
             as affected_count
     from judged
+    union all
+    select
+        'items_of_unlisted_products' as check_name,
+        'order_items' as entity,
+        item_count as checked_count,
+        unlisted_count as affected_count
+    from listed_items
 )
 
 select * from checks

@@ -32,6 +32,12 @@ kept_products as (
     where rejection_reason is null
 ),
 
+-- Without a single product there is no catalogue to miss them in: the lines are kept.
+catalogue as (
+    select count(*) > 0 as is_delivered
+    from kept_products
+),
+
 typed as (
     select
         {{ clean_text('line_id') }} as order_item_id,
@@ -85,7 +91,10 @@ rejected as (
             when versioned.own_reason is not null then versioned.own_reason
             {{ version_reason() | indent(8) }}
             when kept_orders.order_id is null then 'unknown_order'
-            when kept_products.product_id is null then 'unknown_product'
+            when
+                kept_products.product_id is null
+                and (catalogue.is_delivered or versioned.product_id is null)
+                then 'unknown_product'
             when
                 {{ amount_too_large(
                     ['versioned.quantity * versioned.unit_price_amount', 'versioned.discount_amount'],
@@ -94,6 +103,7 @@ rejected as (
                 then 'impossible_amount'
         end as rejection_reason
     from versioned
+    cross join catalogue
     left join kept_orders on versioned.order_id = kept_orders.order_id
     left join kept_products on versioned.product_id = kept_products.product_id
 ),
