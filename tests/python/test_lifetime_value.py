@@ -10,6 +10,7 @@ import duckdb
 import numpy as np
 import pytest
 from scipy.integrate import quad
+from scipy.optimize import minimize
 from scipy.special import hyp2f1
 from scipy.stats import nbinom
 
@@ -567,6 +568,40 @@ def test_hard_histories_end_in_a_status(family: str) -> None:
     assert found.status in ("ok", "at_bound", "no_drop_out", "not_converged")
     assert np.isfinite(found.parameters).all()
     assert np.isfinite(found.log_likelihood)
+
+
+def test_a_shop_that_died_is_fitted_at_the_bound_without_creeping_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = np.random.default_rng(1)
+    start, rate = rng.uniform(0, 730, 400), rng.gamma(0.8, 1 / 60, 400)
+    days = [np.cumsum(rng.exponential(1 / mean, 400)) for mean in rate]
+    bought = [d[d <= 730 - s] for d, s in zip(days, start, strict=True)]
+    x = np.array([float(len(d)) for d in bought])
+    last = np.array([np.floor(d[-1]) if len(d) else 0.0 for d in bought])
+    kept = (x == 0) | (last > 0)
+    data = PurchaseStatistics.of(x[kept], last[kept], np.floor(730 - start[kept]) + 365)
+    process, calls = FAMILIES["pareto_nbd"], 0
+    objective = process.objective
+
+    def counted(p: Any, histories: PurchaseStatistics) -> tuple[float, Any]:
+        nonlocal calls
+        calls += 1
+        return objective(p, histories)
+
+    monkeypatch.setattr(process, "objective", counted)
+    found = fit_process("pareto_nbd", data)
+    assert found.status == "at_bound"
+    assert calls < 300  # creeping along the bound takes two thousand
+    s_at_bound = found.parameters[2]
+
+    def slope(logs: Any) -> tuple[float, Any]:
+        p = np.exp([logs[0], logs[1], np.log(s_at_bound), logs[2]])
+        value, gradient = objective(p, data)
+        return -value, -(gradient * p)[[0, 1, 3]]
+
+    peer = minimize(slope, np.log(found.parameters[[0, 1, 3]] * 1.5), jac=True, method="L-BFGS-B")
+    assert found.log_likelihood > -peer.fun - 0.05
 
 
 def test_model_types_take_hard_tables_without_an_error() -> None:

@@ -55,7 +55,7 @@ def climb(
     inverse = np.eye(len(point)) if inverse is None else inverse
     for turn in range(iterations):
         free = ~(((point <= low) & (gradient > 0)) | ((point >= high) & (gradient < 0)))
-        direction = -inverse @ (gradient * free) * free
+        direction = -_within(inverse, free) @ gradient
         promised = -float(direction @ gradient)
         if promised <= 0:
             inverse = np.eye(len(point))
@@ -77,6 +77,22 @@ def climb(
         inverse = _updated(inverse, moved, change)
         point, value, gradient = tried, new, new_gradient
     return point, value
+
+
+def _within(inverse: Vector, free: NDArray[np.bool_]) -> Vector:
+    """Return the inverse Hessian of the free coordinates, the others held at their bounds.
+
+    Its rows and columns alone are those of coordinates that may move as well: along a ridge that
+    ends at a bound their steps are many times too long, and every one is cut back.
+    """
+    if free.all():
+        return inverse
+    held = ~free
+    within = np.zeros_like(inverse)
+    across = inverse[np.ix_(free, held)]
+    bound = np.linalg.solve(inverse[np.ix_(held, held)], across.T)
+    within[np.ix_(free, free)] = inverse[np.ix_(free, free)] - across @ bound
+    return within
 
 
 def _updated(inverse: Vector, moved: Vector, change: Vector) -> Vector:
