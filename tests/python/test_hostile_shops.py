@@ -27,8 +27,8 @@ def mixed(customer: int) -> list[tuple[dt.datetime, float]]:
     return [(some_day(), RNG.random() * 50) for _ in range(RNG.choice([1, 1, 2, 3, 6]))]
 
 
-def some_day() -> dt.datetime:
-    return OPENED + dt.timedelta(days=RNG.random() * 500)
+def some_day(days: int = 500) -> dt.datetime:
+    return OPENED + dt.timedelta(days=RNG.random() * days)
 
 
 SHOPS: dict[str, tuple[Plan, str, tuple[str, ...]]] = {
@@ -39,6 +39,10 @@ SHOPS: dict[str, tuple[Plan, str, tuple[str, ...]]] = {
         "", ("lifetime_value", "customer_states"),
     ),
     "one day": (lambda _: [(OPENED, 20)], "", ()),
+    "dead for two years": (
+        lambda _: [(some_day(300), 20) for _ in range(RNG.choice([1, 1, 2, 3, 6]))],
+        "2027-04-01", ("segments", "lifetime_value", "customer_states"),
+    ),
     "looked at before the first order": (lambda _: [(OPENED, 20)], "2024-01-01", ()),
 }  # fmt: skip
 
