@@ -16,6 +16,11 @@ products as (
     select * from {{ ref('shop_products') }}
 ),
 
+rejected_items as (
+    select * from {{ ref('shop_quarantine') }}
+    where entity = 'order_items'
+),
+
 as_of_dates as (
     select * from {{ ref('int_as_of_dates__spine') }}
 ),
@@ -37,9 +42,11 @@ payment_totals as (
     group by order_id
 ),
 
+-- Lines that were all rejected were delivered: no order has one.
 delivered as (
     select
-        (select count(*) from order_items) > 0 as has_order_items,
+        (select count(*) from order_items) > 0
+        or (select count(*) from rejected_items) > 0 as has_order_items,
         (select count(*) from payments) > 0 as has_payments
 ),
 
