@@ -168,6 +168,21 @@ def test_candidates_are_compared_on_later_cutoffs() -> None:
         assert item["baseline_prediction_value"] + parts == pytest.approx(item["prediction_value"])
 
 
+def test_of_many_rows_some_are_drawn_and_all_judge() -> None:
+    con = connect()
+    cutoffs(con, 1000)
+    outcome = fit(con, "churn", "select * from cutoffs", max_training_rows=1500, **CHURN)
+    assert "1,500 of 3,000 training rows were drawn (max_training_rows)" in " ".join(outcome.log)
+    tested = {
+        item["candidate"]: item
+        for item in rows(con, "from churn__comparison where role = 'test'")
+    }
+    for item in tested.values():
+        assert (item["training_row_count"], item["row_count"]) == (1500, 1000)
+    assert tested["logistic_regression"]["log_loss"] < tested["prior"]["log_loss"]
+    assert rows(con, "from duckdb_tables() where temporary") == []
+
+
 def test_labels_of_the_test_cutoff_teach_nothing() -> None:
     con = connect()
     cutoffs(con, 300)

@@ -142,6 +142,24 @@ def test_known_likelihoods_are_reached(
             assert found.log_likelihood > value - 0.5
 
 
+def test_starts_tried_on_a_part_end_where_all_sequences_lead(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    con = connect()
+    simulate(con, 600)
+    found = con.execute(
+        "select customer_id, purchases from monthly order by customer_id, month_start"
+    ).fetchnumpy()
+    sequences = group_sequences(
+        np.asarray(found["customer_id"], np.int64), np.asarray(found["purchases"], np.int64)
+    )
+    whole = fit_hmm(sequences, 3, np.random.default_rng(1))
+    monkeypatch.setattr("martlet.states.poisson_hmm.TRIED", 100)
+    part = fit_hmm(sequences, 3, np.random.default_rng(1))
+    assert part.log_likelihood == pytest.approx(whole.log_likelihood, abs=0.5)
+    assert part.rates == pytest.approx(whole.rates, rel=0.01)
+
+
 def test_planted_parameters_come_back_and_states_are_in_order() -> None:
     con = connect()
     simulate(con, 600)

@@ -24,7 +24,7 @@ from martlet.schema import Feature, find_column
 from martlet.split import HASH, SPLIT
 from martlet.sqltext import identifier, render
 
-__all__ = ["Fold", "Sub", "make_folds"]
+__all__ = ["Fold", "Sub", "make_folds", "thinned"]
 
 
 @dataclass(frozen=True)
@@ -162,6 +162,23 @@ class Fold:
     def count(self) -> int:
         """How many rows train."""
         return self.training.rows["train"]
+
+
+def thinned(training: Training, most: int) -> Training:
+    """Keep so many of the rows that train, those with the smallest hash, and all that judge.
+
+    The rows are a temporary table of its own then, which the caller drops.
+    """
+    if training.rows["train"] <= most:
+        return training
+    name = identifier(training.table.strip('"') + "_thinned")
+    training.con.execute(
+        f"create or replace temporary table {name} as select * from ("
+        f"select * from {training.table} where {SPLIT} <> 'train' union all "
+        f"(select * from {training.table} where {SPLIT} = 'train' order by {HASH} limit {most})) "
+        f"order by {HASH}"
+    )
+    return replace(training, table=name, rows={**training.rows, "train": most})
 
 
 def make_folds(training: Training, cutoff: str, until: str) -> tuple[Fold, Fold]:

@@ -2,7 +2,8 @@
 
 Equal sequences are computed once and counted; all starts run side by side as one array. Short runs
 from many starts come first, the best few go on to the end, with the extrapolation of squared
-iterative methods. A single start stops hundreds of units of log-likelihood short.
+iterative methods. A single start stops hundreds of units of log-likelihood short. Of many sequences
+a random part shows which starts are good and where they lead; all of them have the last word.
 
 References
 ----------
@@ -30,6 +31,8 @@ LOWEST_RATE = 1e-10
 LOWEST_SHARE = 1e-12
 #: Iterations of every start before the best go on, and of those.
 SHORT, LONG = 30, 3000
+#: Sequences on which starts are tried.
+TRIED = 10_000
 
 
 @dataclass(frozen=True)
@@ -131,6 +134,8 @@ def fit_hmm(
         A run ends when an iteration gains less log-likelihood.
     """
     data = _Data(sequences)
+    some = _some(sequences, generator)
+    tried = data if some is sequences else _Data(some)
     begun = _random_starts(data, states, generator, starts if states > 1 else 1)
     if begin is not None:
         begun = (
@@ -139,12 +144,13 @@ def fit_hmm(
             np.concatenate([begin.rates[None], begun[2]]),
         )
     for _ in range(SHORT if states > 1 else 1):
-        begun, reached = _step(data, begun)
-    best = np.argsort(-reached)[: max(1, math.ceil(starts / 4))]
-    ended = [
-        _climb(data, (begun[0][[place]], begun[1][[place]], begun[2][[place]]), tolerance)
-        for place in best
-    ]
+        begun, reached = _step(tried, begun)
+    ended = []
+    for place in np.argsort(-reached)[: max(1, math.ceil(starts / 4))]:
+        run = begun[0][[place]], begun[1][[place]], begun[2][[place]]
+        if tried is not data:
+            run, _, _ = _climb(tried, run, tolerance)
+        ended.append(_climb(data, run, tolerance))
     values = np.array([value for _, value, _ in ended])
     parameters, value, converged = ended[int(values.argmax())]
     start, transitions, rates = (part[0] for part in parameters)
@@ -157,6 +163,16 @@ def fit_hmm(
         int((values > value - 0.5).sum()),
         converged,
     )
+
+
+def _some(sequences: Sequences, generator: np.random.Generator) -> Sequences:
+    """Draw as many sequences as starts are tried on, all if there are no more."""
+    if len(sequences.weights) <= TRIED:
+        return sequences
+    drawn = generator.multivariate_hypergeometric(
+        sequences.weights.astype(np.int64), TRIED, method="marginals"
+    )
+    return Sequences(sequences.counts[drawn > 0], drawn[drawn > 0].astype(float))
 
 
 class _Data:
