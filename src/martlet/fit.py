@@ -164,7 +164,7 @@ def fit_parameters(
     printed = fingerprint(con, spec.sql, read_columns(con, spec.sql), options)
     prepared = prepare_rows(con, spec.sql, spec.name, estimator, options)
     learned = learn(con, prepared, estimator, options, previous)
-    con.execute(f"drop table {prepared.table}")
+    prepared.drop(con)
     return printed, learned.fitted.parameters
 
 
@@ -253,7 +253,7 @@ def fit_model(con: duckdb.DuckDBPyConnection, spec: ModelSpec) -> Outcome:
     write_version(
         store, spec, estimator, prepared, learned, base, champion, notices, outcome, started
     )
-    con.execute(f"drop table {prepared.table}")
+    prepared.drop(con)
     return outcome
 
 

@@ -73,6 +73,15 @@ class PreparedRows:
     transform: Mapping[str, exp.Expr] = field(default_factory=dict)
     read: Sequence[str] = ()
 
+    def drop(self, con: duckdb.DuckDBPyConnection) -> None:
+        """Drop the table and what the fit made of it, whose names begin with its name."""
+        found = con.execute(
+            "select table_name from duckdb_tables() where temporary and starts_with(table_name, ?)",
+            [self.table.strip('"')],
+        ).fetchall()
+        for (name,) in found:
+            con.execute(f"drop table temp.{identifier(name)}")
+
 
 def read_columns(con: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[str, Any]]:
     """Return name and type of each column of a query, refusing names that cannot be told apart."""

@@ -274,7 +274,7 @@ def write_empty(
         outcome.warnings.append(
             f"not enough data: {prepared.shortage}; version {champion['model_version']} goes on"
         )
-    store.con.execute(f"drop table {prepared.table}")
+    prepared.drop(store.con)
     return outcome
 
 

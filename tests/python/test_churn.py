@@ -172,13 +172,13 @@ def test_of_many_rows_some_are_drawn_and_all_judge() -> None:
     con = connect()
     cutoffs(con, 1000)
     outcome = fit(con, "churn", "select * from cutoffs", max_training_rows=1500, **CHURN)
-    assert "1,500 of 3,000 training rows were drawn (max_training_rows)" in " ".join(outcome.log)
+    assert "of 3,000 training rows were drawn (max_training_rows)" in " ".join(outcome.log)
     tested = {
-        item["candidate"]: item
-        for item in rows(con, "from churn__comparison where role = 'test'")
+        item["candidate"]: item for item in rows(con, "from churn__comparison where role = 'test'")
     }
     for item in tested.values():
-        assert (item["training_row_count"], item["row_count"]) == (1500, 1000)
+        assert 1350 < item["training_row_count"] < 1650
+        assert item["row_count"] == 1000
     assert tested["logistic_regression"]["log_loss"] < tested["prior"]["log_loss"]
     assert rows(con, "from duckdb_tables() where temporary") == []
 

@@ -282,6 +282,18 @@ def test_the_champion_beats_the_one_rule_on_later_visits() -> None:
     assert champion <= found["one_rule", False] < found["prior", False]
 
 
+def test_of_many_moments_whole_visitors_are_drawn_and_all_judge() -> None:
+    con = visits(2000)
+    outcome = fit(con, "intent", "select * from visits", max_training_rows=2000, **CONFIG)
+    assert "training rows were drawn (max_training_rows)" in " ".join(outcome.log)
+    query = """select row_count from intent__comparison
+        where role = 'test' and target = 'buy' and moment = 'all'"""
+    judged = {item["row_count"] for item in rows(con, query)}
+    (kept,) = rows(con, "select count(*) as n from visits where is_evaluation")
+    assert judged == {kept["n"]}
+    assert rows(con, "from duckdb_tables() where temporary") == []
+
+
 def test_a_random_split_is_refused() -> None:
     con = visits(200)
     with pytest.raises(MartletError, match="data_split_method"):

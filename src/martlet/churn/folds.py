@@ -24,7 +24,7 @@ from martlet.schema import Feature, find_column
 from martlet.split import HASH, SPLIT
 from martlet.sqltext import identifier, render
 
-__all__ = ["Fold", "Sub", "make_folds", "thinned"]
+__all__ = ["Fold", "Sub", "drawn_notice", "make_folds", "thinned"]
 
 
 @dataclass(frozen=True)
@@ -164,21 +164,42 @@ class Fold:
         return self.training.rows["train"]
 
 
-def thinned(training: Training, most: int) -> Training:
-    """Keep so many of the rows that train, those with the smallest hash, and all that judge.
+def thinned(training: Training, most: int, group: str | None = None) -> Training:
+    """Draw about so many of the rows that train, and keep all that judge.
 
-    The rows are a temporary table of its own then, which the caller drops.
+    The rows are a temporary table of its own then, which goes with the table of all rows.
+
+    Parameters
+    ----------
+    training : Training
+        The rows.
+    most : int
+        Up to so many all are kept.
+    group : str, optional
+        Column, quoted, whose rows are drawn together; else each row by itself.
     """
-    if training.rows["train"] <= most:
+    count = training.rows["train"]
+    if count <= most:
         return training
+    # The front of a hash: what else is decided by one looks at its end.
+    place = f"cast({HASH} as double) / {2**64}e0"
+    if group:
+        place = f"('0x' || substr(md5(cast({group} as varchar)), 1, 12))::bigint / {16**12}e0"
     name = identifier(training.table.strip('"') + "_thinned")
     training.con.execute(
-        f"create or replace temporary table {name} as select * from ("
-        f"select * from {training.table} where {SPLIT} <> 'train' union all "
-        f"(select * from {training.table} where {SPLIT} = 'train' order by {HASH} limit {most})) "
-        f"order by {HASH}"
+        f"create or replace temporary table {name} as select * from {training.table} "
+        f"where {SPLIT} <> 'train' or {place} < {most / count!r} order by {HASH}"
     )
-    return replace(training, table=name, rows={**training.rows, "train": most})
+    counts = training.con.execute(f"select {SPLIT}, count(*) from {name} group by 1").fetchall()
+    return replace(training, table=name, rows=dict(counts))
+
+
+def drawn_notice(training: Training, used: Training) -> list[str]:
+    """Say how many rows were drawn, if not all were used."""
+    if used is training:
+        return []
+    drawn, count = used.rows.get("train", 0), training.rows["train"]
+    return [f"{drawn:,} of {count:,} training rows were drawn (max_training_rows)"]
 
 
 def make_folds(training: Training, cutoff: str, until: str) -> tuple[Fold, Fold]:

@@ -29,7 +29,7 @@ from martlet.churn.candidates import (
     shape_losses,
     usable,
 )
-from martlet.churn.folds import Fold, make_folds, thinned
+from martlet.churn.folds import Fold, drawn_notice, make_folds, thinned
 from martlet.churn.measures import MEASURES, Offer, measure, offer_profits
 from martlet.errors import InsufficientData, MartletError
 from martlet.estimators.base import Estimator, Explanation, Fitted, Part, Training, Vector
@@ -68,9 +68,10 @@ class ChurnClassifier(Estimator):
         ``cutoff_col`` and ``label_until_col`` name the cut-off and the end of its label window,
         ``recency_col`` the days since the last order, ``no_purchase_col`` the probability of no
         order from a model of purchases, ``segment_col`` the segment; ``ignored_cols`` are neither
-        features nor read. Of more than ``max_training_rows`` rows so many are drawn to learn from:
-        more make the fit longer and hardly better. ``champion_by`` says what decides between candidates; the profit of an
-        offer needs ``margin_col``, what a kept customer leaves, and the costs.
+        features nor read. Of more than ``max_training_rows`` rows about as many are drawn to learn
+        from: more make the fit longer and hardly better. ``champion_by`` says what decides between
+        candidates; the profit of an offer needs ``margin_col``, what a kept customer leaves, and
+        the costs.
     """
 
     model_type = "churn_classifier"
@@ -85,7 +86,7 @@ class ChurnClassifier(Estimator):
         Option("no_purchase_col", None, "text"),
         Option("segment_col", None, "text"),
         Option("ignored_cols", (), "columns"),
-        Option("max_training_rows", 200_000, "integer", low=1000),
+        Option("max_training_rows", 100_000, "integer", low=1000),
         Option("champion_by", "LOG_LOSS", "choice", ("LOG_LOSS", "EXPECTED_PROFIT")),
         Option("margin_col", None, "text"),
         Option("contact_cost", 0.0, "number", low=0),
@@ -115,11 +116,7 @@ class ChurnClassifier(Estimator):
         # Many small products: threads would wait for each other longer than they work.
         with threadpool_limits(1):
             fitted = self._compare(used)
-        if used is training:
-            return fitted
-        used.con.execute(f"drop table {used.table}")
-        drawn = f"{used.rows['train']:,} of {training.rows['train']:,} training rows were drawn"
-        return replace(fitted, notices=[*fitted.notices, f"{drawn} (max_training_rows)"])
+        return replace(fitted, notices=[*fitted.notices, *drawn_notice(training, used)])
 
     def _compare(self, training: Training) -> Fitted:
         options = training.options
@@ -141,7 +138,6 @@ class ChurnClassifier(Estimator):
             *_compared(selection, first, {}, champion, profits),
             *_compared(test, second, calibrations, champion, profits),
         ]
-        training.con.execute(f"drop table {selection.training.table}")
         scoring, values = scoring_of(second[champion], calibrations[champion])
         explanation = _scaled(second[champion].explanation, calibrations[champion])
         return Fitted(

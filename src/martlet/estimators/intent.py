@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 
 from martlet.churn.calibration import Calibration, choose_calibration, log_odds, probability
 from martlet.churn.candidates import shape_loss
-from martlet.churn.folds import Fold
+from martlet.churn.folds import Fold, drawn_notice, thinned
 from martlet.churn.measures import log_losses
 from martlet.errors import InsufficientData
 from martlet.estimators.base import Estimator, Fitted, Part, Training, Vector
@@ -121,7 +121,9 @@ class PurchaseIntent(Estimator):
         seconds so far. ``treated_col`` is true or false at moments where chance decided whether
         the shop steps in, NULL elsewhere; ``propensity_col`` the probability of what was done, at
         all moments of such a visit. ``buy_rule`` and ``leave_rule`` are the baselines.
-        ``max_iterations``, ``learn_rate`` and ``max_tree_depth`` are of the trees. The rest says
+        ``max_iterations``, ``learn_rate`` and ``max_tree_depth`` are of the trees. Of more than
+        ``max_training_rows`` moments, visitors with about as many are drawn to learn from: more
+        make the fit longer and hardly better. The rest says
         what stepping in costs and does: see `martlet.intent.waiting.Economics`.
     """
 
@@ -150,6 +152,7 @@ class PurchaseIntent(Estimator):
         Option("max_iterations", 40, "integer", low=1, high=1000),
         Option("learn_rate", 0.15, "number", low=0, high=1),
         Option("max_tree_depth", 3, "integer", low=1, high=50),
+        Option("max_training_rows", 300_000, "integer", low=1000),
         Option("odds_ratio", 1.3, "number", low=1),
         Option("margin_share", 0.3, "number", low=0, high=1),
         Option("contact_cost", 0.1, "number", low=0),
@@ -182,9 +185,12 @@ class PurchaseIntent(Estimator):
         """Choose on later visits, fit again on all that teaches, judge on the latest."""
         if not training.rows.get("eval"):
             raise InsufficientData("no later visits are left to judge on")
+        columns, most = Columns(training), training.options["max_training_rows"]
+        used = thinned(training, most, columns["group_col"])
         # Small fits one after another: threads would spend more on waiting than they save.
         with threadpool_limits(1):
-            return self._fit(training, Columns(training))
+            fitted = self._fit(used, columns)
+        return replace(fitted, notices=[*fitted.notices, *drawn_notice(training, used)])
 
     def _fit(self, training: Training, columns: Columns) -> Fitted:
         chosen = _choose(Fold("selection", choosing_rows(training, columns), None), columns)
