@@ -23,7 +23,7 @@ spark: .venv-spark/.installed ## The round on Spark: features there, fits on Duc
 	.venv-spark/bin/martlet spark $(ARGS)
 
 test: $(BIN)/.installed-dev ## Everything that proves the project: project checks, dbt build, Python tests
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-sail: .venv-spark/.installed ## The SQL models on Sail, an engine that speaks Spark: equal to DuckDB, table by table
 	.venv-spark/bin/python -m pytest tests/python/test_spark*.py $(ARGS)

@@ -1,14 +1,19 @@
-"""Run dbt inside the test process, each run on its own database and target folder."""
+"""Run dbt inside the test process, each run on its own database and target folder.
+
+Reading the project takes many times longer than what most tests build, and dbt reads it anew
+whenever a setting or the path of the database is another one. Here it is read once for each set of
+settings that makes another project of it: see `ASKED_WHEN_RUN`.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import functools
+import hashlib
 import json
 import os
 import re
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,12 +21,23 @@ from typing import Any
 import duckdb
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.adapters.factory import reset_adapters
-from dbt.cli.main import dbtRunner
+from dbt.cli.main import dbtRunner, dbtRunnerResult
 
-__all__ = ["PROJECT", "DbtResult", "parse_manifest", "query", "run_dbt"]
+__all__ = ["ASKED_WHEN_RUN", "PARSED", "PROJECT", "DbtResult", "parse_manifest", "query", "run_dbt"]
 
 #: The root of the project, where dbt_project.yml is.
 PROJECT = Path(__file__).resolve().parents[2]
+
+#: The environment variable that names the folder of parsed projects.
+PARSED = "MARTLET_TEST_PARSED"
+
+#: Settings that nodes ask when they run, so that one parsed project serves all their values (what
+#: test_settings compares). Of the path of raw files it is asked for which connectors there is any:
+#: that says what reads seeds. Of the path of the database the name counts: each relation has it.
+ASKED_WHEN_RUN = {
+    "martlet_session_timeout_minutes", "martlet_time_zone", "martlet_as_of_date",
+    "martlet_as_of_months", "martlet_currency", "martlet_intervention_experiments",
+}  # fmt: skip
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -39,7 +55,7 @@ class DbtResult:
         ended the run is the last one.
     results
         The run results of the nodes (``.node.name``, ``.status``, ``.message``); the names for
-        ``dbt ls``; empty for commands that run nothing.
+        ``dbt ls``; the manifest alone for ``dbt parse``; empty for commands that run nothing.
     """
 
     success: bool
@@ -76,6 +92,7 @@ def run_dbt(
     database: Path,
     target: Path,
     vars: Mapping[str, Any] | None = None,
+    parse_anew: bool = False,
     env: Mapping[str, str] | None = None,
     check: bool = True,
 ) -> DbtResult:
@@ -88,10 +105,11 @@ def run_dbt(
     database
         The DuckDB file to build in. It is closed again when the call returns.
     target
-        dbt's target folder. Calls that share it (and `vars`) also share the parsed project,
-        which saves a second or more.
+        dbt's target folder.
     vars
         Overrides of the variables of dbt_project.yml.
+    parse_anew
+        Have dbt read the project with exactly these `vars`, as it does outside of tests.
     env
         Environment variables for this call only.
     check
@@ -102,6 +120,33 @@ def run_dbt(
     DbtResult
         Success, messages and node results.
     """
+    if parse_anew or args[0] == "parse":
+        outcome, messages = _invoke(args, database, target, vars, env)
+    else:
+        outcome, messages = _parsed(database.name, _asked_when_parsing(vars))
+        if outcome.success:
+            outcome, messages = _invoke(args, database, target, vars, env, outcome.result)
+    if isinstance(outcome.result, list):
+        results = outcome.result
+    elif args[0] == "parse":
+        results = [outcome.result]
+    else:
+        results = list(getattr(outcome.result, "results", None) or [])
+    result = DbtResult(outcome.success, messages, results)
+    if check and not result.success:
+        raise AssertionError(f"dbt {' '.join(args)} failed:\n{result.messages}")
+    return result
+
+
+def _invoke(
+    args: Sequence[str],
+    database: Path,
+    target: Path,
+    vars: Mapping[str, Any] | None,
+    env: Mapping[str, str] | None = None,
+    manifest: Any = None,
+) -> tuple[dbtRunnerResult, str]:
+    """Run dbt; return what it came to and its messages."""
     lines: list[str] = []
 
     def keep(event: Any) -> None:
@@ -127,35 +172,37 @@ def run_dbt(
     ]
     with _environment({"MARTLET_DATABASE": str(database), **(env or {})}):
         try:
-            outcome = dbtRunner(callbacks=[keep]).invoke(command)
+            outcome = dbtRunner(manifest, callbacks=[keep]).invoke(command)
         finally:
             _close_databases()
     if outcome.exception is not None:
         lines.append(str(outcome.exception))
-    if isinstance(outcome.result, list):
-        results = outcome.result
-    else:
-        results = list(getattr(outcome.result, "results", None) or [])
-    result = DbtResult(outcome.success, "\n".join(lines), results)
-    if check and not result.success:
-        raise AssertionError(f"dbt {' '.join(args)} failed:\n{result.messages}")
-    return result
+    return outcome, "\n".join(lines)
 
 
-@functools.cache
-def parse_manifest(connector: str) -> Any:
+def _asked_when_parsing(vars: Mapping[str, Any] | None) -> str:
+    settings = {name: value for name, value in (vars or {}).items() if name not in ASKED_WHEN_RUN}
+    path = settings.get("martlet_raw_path")
+    if path:
+        several = isinstance(path, Mapping)
+        settings["martlet_raw_path"] = dict.fromkeys(path, "some") if several else "some"
+    return json.dumps(settings, sort_keys=True)
+
+
+@functools.lru_cache(maxsize=4)
+def _parsed(name: str, settings: str) -> tuple[dbtRunnerResult, str]:
+    # What dbt saves there is read again by later test files, also in another worker.
+    key = hashlib.sha256(f"{name} {settings}".encode()).hexdigest()[:16]
+    folder = Path(os.environ[PARSED]) / key
+    return _invoke(["parse", "--no-write-json"], folder / name, folder, json.loads(settings))
+
+
+def parse_manifest(connector: str, **settings: Any) -> Any:
     """Return dbt's manifest of the project as one connector sees it; nothing is built."""
-    with tempfile.TemporaryDirectory() as folder:
-        command = ["parse", "--project-dir", str(PROJECT), "--target-path", folder]
-        command += ["--profiles-dir", str(PROJECT / "profiles"), "--log-path", folder]
-        command += ["--vars", json.dumps({"martlet_connector": connector}), "--log-level", "none"]
-        with _environment({"MARTLET_DATABASE": str(Path(folder) / "martlet.duckdb")}):
-            try:
-                outcome = dbtRunner().invoke(command)
-            finally:
-                _close_databases()
-    if outcome.exception is not None:
-        raise outcome.exception
+    if connector != "sample":
+        settings["martlet_connector"] = connector
+    outcome, messages = _parsed("martlet.duckdb", _asked_when_parsing(settings))
+    assert outcome.success, messages
     return outcome.result
 
 
