@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 
-from support import run_dbt
+from support import beside, run_dbt
 
 __all__ = ["Twice", "build_twice"]
 
@@ -107,7 +107,7 @@ def build_twice(
     as_of_date, until : str
         The day, and the moment in UTC at which it begins in the shop's time zone.
     """
-    made = Twice(folder / "whole.duckdb", folder / "before.duckdb")
+    made = Twice(beside(shop, "whole"), beside(shop, "before"))
     for database in (made.whole, made.before):
         shutil.copy(shop, database)
         if database == made.before:

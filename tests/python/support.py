@@ -8,6 +8,7 @@ settings that makes another project of it: see `ASKED_WHEN_RUN`.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import functools
 import hashlib
 import json
@@ -23,13 +24,24 @@ from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.adapters.factory import reset_adapters
 from dbt.cli.main import dbtRunner, dbtRunnerResult
 
-__all__ = ["ASKED_WHEN_RUN", "PARSED", "PROJECT", "DbtResult", "parse_manifest", "query", "run_dbt"]
+__all__ = [
+    "ASKED_WHEN_RUN",
+    "PROJECT",
+    "SHARED",
+    "DbtResult",
+    "SampleBuild",
+    "beside",
+    "build_sample_shop",
+    "parse_manifest",
+    "query",
+    "run_dbt",
+]
 
 #: The root of the project, where dbt_project.yml is.
 PROJECT = Path(__file__).resolve().parents[2]
 
-#: The environment variable that names the folder of parsed projects.
-PARSED = "MARTLET_TEST_PARSED"
+#: The environment variable that names the folder of what all workers share.
+SHARED = "MARTLET_TEST_SHARED"
 
 #: Settings that nodes ask when they run, so that one parsed project serves all their values (what
 #: test_settings compares). Of the path of raw files it is asked for which connectors there is any:
@@ -65,6 +77,39 @@ class DbtResult:
     def status(self, name: str) -> str:
         """Return the status of the node called `name`."""
         return {result.node.name: str(result.status) for result in self.results}[name]
+
+
+@dataclass(frozen=True)
+class SampleBuild:
+    """What the build of the sample shop came to.
+
+    Attributes
+    ----------
+    database
+        The warehouse. Copy it to change it.
+    messages
+        As of `DbtResult`.
+    results
+        Kind and status of each node.
+    """
+
+    database: Path
+    messages: str
+    results: list[tuple[str, str]]
+
+
+def build_sample_shop(folder: Path) -> SampleBuild:
+    """Build the sample shop with all tests of the data, unless another worker has."""
+    done, database = folder / "results.json", folder / "martlet.duckdb"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            result = run_dbt("build", database=database, target=folder / "target", check=False)
+            found = [(str(item.node.resource_type), str(item.status)) for item in result.results]
+            done.write_text(json.dumps([result.messages, found]))
+    messages, results = json.loads(done.read_text())
+    return SampleBuild(database, messages, [(kind, status) for kind, status in results])
 
 
 @contextlib.contextmanager
@@ -193,7 +238,7 @@ def _asked_when_parsing(vars: Mapping[str, Any] | None) -> str:
 def _parsed(name: str, settings: str) -> tuple[dbtRunnerResult, str]:
     # What dbt saves there is read again by later test files, also in another worker.
     key = hashlib.sha256(f"{name} {settings}".encode()).hexdigest()[:16]
-    folder = Path(os.environ[PARSED]) / key
+    folder = Path(os.environ[SHARED]) / key
     return _invoke(["parse", "--no-write-json"], folder / name, folder, json.loads(settings))
 
 
@@ -204,6 +249,13 @@ def parse_manifest(connector: str, **settings: Any) -> Any:
     outcome, messages = _parsed("martlet.duckdb", _asked_when_parsing(settings))
     assert outcome.success, messages
     return outcome.result
+
+
+def beside(database: Path, name: str) -> Path:
+    """Return the path of another database: by the same name, so that it is the same project."""
+    folder = database.parent / name
+    folder.mkdir(exist_ok=True)
+    return folder / database.name
 
 
 def query(database: Path, sql: str) -> list[tuple[Any, ...]]:

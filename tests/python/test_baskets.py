@@ -7,6 +7,7 @@ import json
 import math
 import random
 import re
+import shutil
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -25,7 +26,7 @@ from martlet.errors import MartletError
 from martlet.fit import ModelSpec, Outcome, fit_model
 from martlet.simulate import ShopConfig, simulate_shop
 from ml_support import connect, rows
-from support import PROJECT, query, run_dbt
+from support import PROJECT, query
 
 DATA = PROJECT.parent / "shared" / "data"
 GROCERIES = DATA / "groceries" / "transactions.parquet"
@@ -498,17 +499,11 @@ def test_a_limited_length_leaves_the_longest_undecided() -> None:
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Build the sample shop's baskets once; return the database and dbt's target folder."""
+def shop(sample_shop: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Copy the sample shop beside its truth; return the database and dbt's target folder."""
     folder = tmp_path_factory.mktemp("baskets")
-    database, target = folder / "baskets.duckdb", folder / "target"
-    wanted = ["fct_basket_rules", "fct_basket_itemsets", "dim_basket_levels", "ml_basket__metrics",
-              "fct_basket_completions", "fct_product_transitions", "fct_product_sequences",
-              "int_products__search_vocabulary"]  # fmt: skip
-    run_dbt("build", "--select", *[f"+{name}" for name in wanted], "--exclude-resource-type",
-            "unit_test", database=database, target=target)  # fmt: skip
     simulate_shop(ShopConfig(), folder / "raw", "parquet", with_truth=True)
-    return database, target
+    return Path(shutil.copy(sample_shop, folder)), sample_shop.parent / "target"
 
 
 def test_planted_pairs_are_found_and_little_else(shop: tuple[Path, Path]) -> None:

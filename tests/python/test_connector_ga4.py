@@ -33,7 +33,7 @@ def settings(path: Path) -> dict[str, Any]:
 
 
 def build(raw: Path, folder: Path) -> Path:
-    database = folder / "m.duckdb"
+    database = folder / "martlet.duckdb"
     run_dbt("build", *SELECTION, database=database, target=folder, vars=settings(raw))
     return database
 
@@ -168,7 +168,7 @@ def test_intraday_then_daily_then_a_replay_change_nothing(tmp_path: Path) -> Non
     raw = tmp_path / "raw"
     partial = write_ga4_export(raw, days=2, visitors=40, seed=9, intraday=True)
     build(raw, tmp_path)
-    database = tmp_path / "m.duckdb"
+    database = tmp_path / "martlet.duckdb"
     after_intraday = events(database)
     assert len(after_intraday) == partial.event_count
 
@@ -244,7 +244,7 @@ def message_of_failure(raw: Path) -> str:
         "run",
         "--select",
         "stg_ga4__export_rows",
-        database=raw.parent / "m.duckdb",
+        database=raw.parent / "martlet.duckdb",
         target=raw.parent,
         vars=settings(raw),
         check=False,
@@ -294,7 +294,7 @@ def test_orders_and_events_may_come_from_two_connectors(tmp_path: Path) -> None:
         "Invoice,StockCode,Description,Quantity,InvoiceDate,Price,Customer ID,Country\n"
         "536365,85123A,LAMP,6,2010-12-01 08:26:00,2.55,17850,United Kingdom\n"
     )
-    database = tmp_path / "m.duckdb"
+    database = tmp_path / "martlet.duckdb"
     run_dbt(
         "build",
         *SELECTION,
@@ -321,7 +321,7 @@ def test_orders_and_events_may_come_from_two_connectors(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_shop_of_events_alone_builds_everything(tmp_path: Path) -> None:
     truth = write_ga4_export(tmp_path / "raw", days=3, visitors=40, seed=8)
-    database = tmp_path / "m.duckdb"
+    database = tmp_path / "martlet.duckdb"
     run_dbt(
         "build",
         "--exclude-resource-type",

@@ -172,7 +172,7 @@ def from_parquet(
 ) -> dict[str, list[tuple[Any, ...]]]:
     folder = tmp_path_factory.mktemp("parquet")
     source.to_parquet(folder / "lines.parquet")
-    database = folder / "m.duckdb"
+    database = folder / "martlet.duckdb"
     run_dbt("build", *SELECTION, database=database, target=folder, vars=settings(folder))
     return shop_tables(database)
 
@@ -193,7 +193,7 @@ def test_every_publication_gives_the_same_shop(
     from_parquet: dict[str, list[tuple[Any, ...]]],
     tmp_path: Path,
 ) -> None:
-    database = tmp_path / "m.duckdb"
+    database = tmp_path / "martlet.duckdb"
     raw = write(source, tmp_path / name)
     run_dbt("build", *SELECTION, database=database, target=tmp_path, vars=settings(raw))
     tables = shop_tables(database)
@@ -232,7 +232,7 @@ def test_the_later_sheet_counts_when_two_hold_an_invoice(tmp_path: Path) -> None
     with pd.ExcelWriter(raw, engine="openpyxl") as writer:
         table.to_excel(writer, sheet_name="Year 2009-2010", index=False)
         table.to_excel(writer, sheet_name="Year 2010-2011", index=False)
-    database = tmp_path / "m.duckdb"
+    database = tmp_path / "martlet.duckdb"
     run_dbt("build", *SELECTION, database=database, target=tmp_path, vars=settings(raw))
     counts = dict(
         query(
@@ -255,11 +255,11 @@ def real_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run_dbt(
         "build",
         *SELECTION,
-        database=folder / "m.duckdb",
+        database=folder / "martlet.duckdb",
         target=folder,
         vars=settings(REAL_FILE.parent),
     )
-    return folder / "m.duckdb"
+    return folder / "martlet.duckdb"
 
 
 @pytest.fixture(scope="module")
@@ -442,7 +442,7 @@ def message_of_failure(workplace: Path, path: str | None = None, **others: Any) 
         "run",
         "--select",
         "stg_online_retail__raw_lines",
-        database=workplace / "m.duckdb",
+        database=workplace / "martlet.duckdb",
         target=workplace,
         vars=settings(workplace / "raw" if path is None else path, **others),
         check=False,
@@ -522,7 +522,7 @@ def test_one_path_for_two_connectors_is_refused(raw_folder: Path) -> None:
 def test_an_absent_file_does_not_stop_parsing(raw_folder: Path) -> None:
     run_dbt(
         "parse",
-        database=raw_folder.parent / "m.duckdb",
+        database=raw_folder.parent / "martlet.duckdb",
         target=raw_folder.parent,
         vars=settings(raw_folder),
     )

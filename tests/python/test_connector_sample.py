@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from martlet.simulate import RAW_COLUMNS, ShopConfig, simulate_shop
-from support import DbtResult, parse_manifest, query, run_dbt
+from support import DbtResult, beside, parse_manifest, query, run_dbt
 
 # Raw table -> entity of the contract.
 ENTITIES = {
@@ -106,7 +106,7 @@ def test_raw_rows_are_the_kept_and_the_quarantined_rows(shop: Shop) -> None:
 
 
 def test_lost_and_invented_rows_are_noticed(shop: Shop) -> None:
-    copy = shop.database.with_name("copy.duckdb")
+    copy = beside(shop.database, "copy")
     copy.write_bytes(shop.database.read_bytes())
     with duckdb.connect(str(copy)) as connection:
         connection.execute("delete from shop.shop_payments where rowid = 0")
@@ -161,7 +161,7 @@ def test_messages_name_what_is_wrong_with_a_file(shop: Shop, tmp_path: Path) -> 
         "stg_sample__page_requests",
         "stg_sample__products",
         "stg_sample__orders",
-        database=shop.database.with_name("broken.duckdb"),
+        database=beside(shop.database, "broken"),
         target=shop.target,
         vars={"martlet_raw_path": str(tmp_path)},
         check=False,
@@ -187,7 +187,7 @@ def test_messages_name_what_is_wrong_with_a_file(shop: Shop, tmp_path: Path) -> 
 
 
 def test_messages_name_what_is_wrong_with_a_table(shop: Shop) -> None:
-    database = shop.database.with_name("tables.duckdb")
+    database = beside(shop.database, "tables")
     with duckdb.connect(str(database)) as connection:
         connection.execute("create schema raw")
         connection.execute("create table raw.raw_products (product_id varchar, title varchar)")
@@ -228,7 +228,7 @@ def test_a_wrong_connector_is_named_with_the_right_ones(tmp_path: Path) -> None:
 
 def test_an_entity_nobody_delivers_is_empty_and_typed(shop: Shop) -> None:
     names = ["payments", "stock_levels", "quarantine"]
-    database = shop.database.with_name("orders_only.duckdb")
+    database = beside(shop.database, "orders_only")
     run_dbt(
         "build",
         "--select",

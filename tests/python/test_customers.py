@@ -364,26 +364,13 @@ def test_a_shop_that_delivers_nothing_still_has_its_marts(
     ) == [(None, "not_checked", 0)]
 
 
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Customer marts of the sample shop."""
-    folder = tmp_path_factory.mktemp("sample")
-    run_dbt(
-        *("build", "--select", "+fct_customer_rfm"),
-        *("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"),
-        database=folder / "martlet.duckdb",
-        target=folder / "target",
-    )
-    return folder / "martlet.duckdb"
-
-
 def _quintile(values: pd.Series[Any], *, ascending: bool) -> pd.Series[Any]:
     scores = pd.qcut(values.rank(method="first"), 5, labels=False) + 1
     return scores if ascending else 6 - scores
 
 
-def test_rfm_of_the_sample_is_what_pandas_computes(sample: Path) -> None:
-    with duckdb.connect(str(sample), read_only=True) as connection:
+def test_rfm_of_the_sample_is_what_pandas_computes(sample_shop: Path) -> None:
+    with duckdb.connect(str(sample_shop), read_only=True) as connection:
         connection.execute("set TimeZone = 'UTC'")
         orders = connection.sql("from shop.shop_orders").df()
         lines = connection.sql("from shop.shop_order_items").df()

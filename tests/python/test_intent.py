@@ -29,7 +29,7 @@ from martlet.simulate.interventions import (
 )
 from martlet.split import HASH, SPLIT
 from ml_support import connect, fit, rows
-from support import query, run_dbt
+from support import beside, query, run_dbt
 
 SESSION_MODELS = (
     "int_visitors__to_rebuild", "int_session_buckets__counted", "int_events__marking_sessions",
@@ -40,21 +40,15 @@ ROWS = "select * exclude (ingest_number) from features.ftr_sessions__intent"
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The sample shop up to the training set."""
-    folder = tmp_path_factory.mktemp("intent")
-    database = folder / "martlet.duckdb"
-    run_dbt("seed", database=database, target=folder / "target")
-    run_dbt(
-        "run", "--select", "+ml_intent__training_set", database=database, target=folder / "target"
-    )
-    return database
+def shop(sample_shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the sample shop, in the folder that later runs share."""
+    return Path(shutil.copy(sample_shop, tmp_path_factory.mktemp("intent")))
 
 
 def test_later_events_never_change_an_earlier_row_and_a_load_adds_what_a_refresh_would(
     shop: Path,
 ) -> None:
-    early = shop.with_name("early.duckdb")
+    early = beside(shop, "early")
     shutil.copy(shop, early)
     with duckdb.connect(str(early)) as con:
         con.execute(f"create table main.later as from shop.shop_events where event_at >= {UNTIL}")
@@ -158,7 +152,7 @@ from (values (1, 'often'), (2, '0'), (3, '1.01'), (4, 'nan')) as t(i, chance)
 
 
 def test_a_shops_own_trial_goes_from_raw_rows_to_effect_and_model(shop: Path) -> None:
-    tried = shop.with_name("tried.duckdb")
+    tried = beside(shop, "tried")
     shutil.copy(shop, tried)
     with duckdb.connect(str(tried)) as con:
         con.execute(PLANTED)
@@ -166,6 +160,8 @@ def test_a_shops_own_trial_goes_from_raw_rows_to_effect_and_model(shop: Path) ->
             "select schema_name from duckdb_tables() where table_name = 'raw_experiment_exposures'"
         ).fetchall()
         con.execute(RAW_TRIAL.format(table=f"{schema}.raw_experiment_exposures"))
+        # A shop that is not fitted yet: a fit of today would be kept.
+        con.execute("drop schema ml cascade")
     run_dbt(
         "run", "--select", "stg_sample__experiment_exposures", "shop_experiment_exposures",
         "int_exposures__placed", "path:models/ml/intent", "path:python_models/ml/intent",

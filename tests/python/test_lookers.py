@@ -17,7 +17,7 @@ from martlet import lookers_cli
 from martlet.errors import MartletError
 from martlet.estimators.lookers import fit_automation, fit_order_rate
 from martlet.simulate.lookers import make_looker_traffic
-from support import PROJECT, query, run_dbt
+from support import PROJECT, beside, query, run_dbt
 
 MODELS = (
     "int_as_of_dates__spine", "path:models/intermediate/traffic",
@@ -73,7 +73,7 @@ def load(con: duckdb.DuckDBPyConnection, folder: Path, until: str = "2026-08-01"
 
 
 def build(folder: Path, database: Path, as_of_date: str = "") -> None:
-    shared: dict[str, Any] = {"database": database, "target": folder / database.stem}
+    shared: dict[str, Any] = {"database": database, "target": database.parent / "target"}
     run_dbt("seed", "--full-refresh", "--select", "path:seeds/reference", **shared)
     settings = {"martlet_as_of_date": as_of_date}
     run_dbt("run", "--full-refresh", "--select", *MODELS, vars=settings, **shared)
@@ -86,7 +86,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
     make_looker_traffic(folder, seed=5, scale=0.03)
     databases = []
     for name, until in (("whole", "2026-08-01"), ("before", "2026-06-30 22:00")):
-        database = folder / f"{name}.duckdb"
+        database = beside(folder / "martlet.duckdb", name)
         with duckdb.connect(str(database)) as con:
             load(con, folder, until)
         build(folder, database, "2026-07-01" if name == "before" else "2026-08-01")
@@ -157,7 +157,7 @@ def test_the_list_is_empty_when_evidence_is_thin(built: tuple[Path, Path, Path])
 
 def test_a_server_log_without_orders_is_watched(built: tuple[Path, Path, Path]) -> None:
     folder, _, _ = built
-    database = folder / "log.duckdb"
+    database = beside(folder / "martlet.duckdb", "log")
     with duckdb.connect(str(database)) as con:
         load(con, folder, "2026-06-30 22:00")
         con.execute("delete from shop.shop_events; delete from shop.shop_orders")

@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from support import query, run_dbt
+from support import beside, query, run_dbt
 
 AS_OF_MODELS = (
     "int_orders__classified", "int_orders__enriched", "int_order_keys__linked", "ftr_orders__risk",
@@ -36,18 +36,14 @@ KEYS = "select * from intermediate.int_order_keys__linked order by order_id, key
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The sample shop up to the mart, in the folder that later runs share."""
-    folder = tmp_path_factory.mktemp("order_risk")
-    database = folder / "martlet.duckdb"
-    run_dbt("seed", database=database, target=folder / "target")
-    run_dbt("run", "--select", "+fct_order_risk", database=database, target=folder / "target")
-    return database
+def shop(sample_shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the sample shop, in the folder that later runs share."""
+    return Path(shutil.copy(sample_shop, tmp_path_factory.mktemp("order_risk")))
 
 
 def rebuilt(shop: Path, name: str, change: str, *options: str) -> Path:
     """Copy the warehouse, change its shop tables, and build the features again."""
-    copy = shop.with_name(f"{name}.duckdb")
+    copy = beside(shop, name)
     shutil.copy(shop, copy)
     with duckdb.connect(str(copy)) as con:
         con.execute(change)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from point_in_time import Twice, build_twice
-from support import run_dbt
 
 #: The first of May in Berlin.
 AS_OF_DATE, UNTIL = "2026-05-01", "2026-04-30 22:00:00"
@@ -19,12 +21,10 @@ MODELS = (
 
 
 @pytest.fixture(scope="module")
-def twice(tmp_path_factory: pytest.TempPathFactory) -> Twice:
+def twice(sample_shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Twice:
     """The sample shop of May and of the end of its data, both as of the first of May."""
     folder = tmp_path_factory.mktemp("point_in_time")
-    shop = folder / "shop.duckdb"
-    run_dbt("seed", database=shop, target=folder / "target")
-    run_dbt("run", "--select", "+path:models/shop", database=shop, target=folder / "target")
+    shop = Path(shutil.copy(sample_shop, folder))
     return build_twice(shop, folder, MODELS, AS_OF_DATE, UNTIL)
 
 

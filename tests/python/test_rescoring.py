@@ -17,7 +17,7 @@ import duckdb
 import pytest
 
 from martlet.simulate import ShopConfig, simulate_shop
-from support import PROJECT, DbtResult, run_dbt
+from support import PROJECT, DbtResult, beside, run_dbt
 
 SCORES = ("ml_recommendations__scores", "ml_next_basket__scores")
 MARTS = (
@@ -176,7 +176,7 @@ needs_affinity = pytest.mark.skipif(
 
 @needs_affinity
 def test_two_builds_give_the_same_rows_whatever_the_threads(rebuilt: Rebuilt) -> None:
-    database = rebuilt.folder / "one_thread.duckdb"
+    database = beside(rebuilt.database, "one_thread")
     raw = {"martlet_raw_path": str(rebuilt.folder / "raw")}
     with_one_thread(
         "build", *SELECTED, *KINDS, database=database, target=rebuilt.folder / "target", vars=raw

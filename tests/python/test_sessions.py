@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from session_oracle import SESSION_COLUMNS, session_oracle
-from support import query, run_dbt
+from support import beside, query, run_dbt
 
 MICROSECONDS = 1_000_000
 MINUTE = 60 * MICROSECONDS
@@ -141,7 +141,7 @@ class Shop:
 
     folder: Path
     vars: dict[str, Any]
-    name: str = "martlet"
+    name: str = "first"
     raw: Path = field(init=False)
 
     def __post_init__(self) -> None:
@@ -149,7 +149,7 @@ class Shop:
 
     @property
     def database(self) -> Path:
-        return self.folder / f"{self.name}.duckdb"
+        return beside(self.folder / "martlet.duckdb", self.name)
 
     def build(self, *args: str) -> None:
         # Events look up what their order was paid in, and orders their customers.
