@@ -7,6 +7,13 @@
    them, constants are of the type they are used with, and the weights are the constants that the champion's own
    stored function gives. A test holds both to the same numbers. #}
 {% macro create_order_risk_function(relation) -%}
+    {{ return(adapter.dispatch('create_order_risk_function', 'martlet')(relation)) }}
+{%- endmacro %}
+
+{% macro default__create_order_risk_function(relation) -%}
+{%- endmacro %}
+
+{% macro duckdb__create_order_risk_function(relation) -%}
     {%- set names = tojson(order_risk_words().keys() | list) -%}
     {%- set words = order_risk_words().values() | join('|') -%}
     {%- set fit = ref('ml_order_risk__fit').include(database=False) -%}

@@ -10,12 +10,12 @@
 
 {% macro spark__hash_number(expressions) -%}
     {%- if expressions is string -%}
-    xxhash64({{ expressions }})
+    (xxhash64({{ expressions }}) & 9223372036854775807)
     {%- else -%}
     {#- xxhash64 passes over NULL: say where it stood. -#}
-    xxhash64(
+    (xxhash64(
         {%- for expression in expressions %}{{ ', ' if not loop.first }}
         {{- expression }}, case when {{ expression }} is null then 1 else 0 end
-        {%- endfor %})
+        {%- endfor %}) & 9223372036854775807)
     {%- endif -%}
 {%- endmacro %}

@@ -1,6 +1,6 @@
-{# How many parts the customers are scored in. #}
+{# How many parts the customers are scored in; Spark parts the work by itself. #}
 {% macro scoring_part_count(size=20000) -%}
-    {%- set histories = load_relation(ref('ml_recommendations__histories')) if execute else none -%}
+    {%- set histories = load_relation(ref('ml_recommendations__histories')) if execute and target.type == 'duckdb' else none -%}
     {%- if histories is none -%}
         {{- return(1) -}}
     {%- endif -%}

@@ -103,7 +103,7 @@ class TestOnAnEngine:
 
 def test_what_has_no_equal_is_refused_by_name():
     functions = {
-        "predict": ["(input) as table (select lgamma(x) as y from query_table(input))"],
+        "predict": ["(input) as table (select jaccard(x, x) as y from query_table(input))"],
         "evaluate": [
             "(input) as table (select avg(y) as y from m_v1_predict(input))",
             "() as table (select 1.5 as y)",
@@ -114,8 +114,8 @@ def test_what_has_no_equal_is_refused_by_name():
         ],
     }
     made = spark_functions(functions, "m_v1_")
-    assert made["predict"].problem == "lgamma() has no equal on Spark"
-    assert made["evaluate"].problem == "lgamma() has no equal on Spark"
+    assert made["predict"].problem == "jaccard() has no equal on Spark"
+    assert made["evaluate"].problem == "jaccard() has no equal on Spark"
     assert "list_reduce" in made["lists"].problem.lower()
     assert made["evaluate_stored"].query == "SELECT 1.5e0 AS y"
     assert not made["lists"].query
@@ -129,6 +129,31 @@ def test_arguments_and_decimals_are_written_for_spark():
     assert "x > __martlet_argument_threshold" in made.query
     assert "GET(ARRAY(1, 2), ((i) - 1))" in made.query
     assert "0.1e0" in made.query
+
+
+def test_what_makes_rows_and_lists_is_written_for_spark():
+    def spark(text):
+        return spark_functions({"f": [f"(input) as table ({text})"]}, "m_v1_")["f"].query
+
+    assert spark("select k, unnest([a, b]) as f, unnest([c, d]) as g from t") == (
+        "SELECT k, __martlet_element.f, __martlet_element.g FROM (SELECT k, EXPLODE(ARRAY("
+        "STRUCT(a AS f, c AS g), STRUCT(b AS f, d AS g))) AS __martlet_element FROM t) "
+        "AS __martlet_rows_of"
+    )
+    assert "EXPLODE(TRANSFORM(ARRAY(1, 2), v -> CAST(v AS DOUBLE)))" in spark(
+        "select cast(unnest([1, 2]) as double) as h from t"
+    )
+    assert "TRANSFORM(ARRAY_SORT(COLLECT_LIST(STRUCT(y AS k0, x AS v0))), e -> e.v0)" in spark(
+        "select list(x order by y) as l from t"
+    )
+    assert "LEFT ANTI JOIN" in spark("select a.* from a anti join b on a.x = b.x")
+    assert "SEQUENCE(3, 1, -1)" in spark("select range(3, 0, -1) as l from t")
+    for text in (
+        "select row_number() over () as n from t", "select t.* exclude (a) from t",
+        "select a from t union all by name select b from t",
+        "select * from a asof join b on a.x >= b.x", "select range(0, 9, 2) as l from t",
+    ):  # fmt: skip
+        assert not spark(text), text
 
 
 def node(name, parents=(), kind="table", code=""):

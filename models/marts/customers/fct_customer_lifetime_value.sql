@@ -47,10 +47,10 @@ learned as (
 discounts as (
     select
         {{ var('martlet_discount_rate') }} as discount_rate,
-        power(1.0 + {{ var('martlet_discount_rate') }}, -15 / 365.0) as until_day_30,
-        power(1.0 + {{ var('martlet_discount_rate') }}, -60 / 365.0) as until_day_90,
-        power(1.0 + {{ var('martlet_discount_rate') }}, -135 / 365.0) as until_day_180,
-        power(1.0 + {{ var('martlet_discount_rate') }}, -272.5 / 365.0) as until_day_365
+        power(1e0 + {{ var('martlet_discount_rate') }}, -15 / 365e0) as until_day_30,
+        power(1e0 + {{ var('martlet_discount_rate') }}, -60 / 365e0) as until_day_90,
+        power(1e0 + {{ var('martlet_discount_rate') }}, -135 / 365e0) as until_day_180,
+        power(1e0 + {{ var('martlet_discount_rate') }}, -272.5e0 / 365e0) as until_day_365
 ),
 
 discounted as (
@@ -117,8 +117,10 @@ ranked as (
         first_order_date,
         last_order_date,
         cast({{ days_between('first_order_date', 'as_of_date') }} as integer) as tenure_days,
-        row_number() over (
-            partition by as_of_date order by gross_revenue_amount desc, customer_id
+        cast(
+            row_number() over (
+                partition by as_of_date order by gross_revenue_amount desc, customer_id
+            ) as bigint
         ) as revenue_rank,
         cast(
             sum(gross_revenue_amount) over (

@@ -54,7 +54,7 @@ on_offer as (
     inner join products on latest_prices.product_id = products.product_id
     where
         latest_prices.newest_first = 1
-        and latest_prices.shown_discount_rate >= 0.05
+        and latest_prices.shown_discount_rate >= 0.05e0
         and {{ can_be_sold('products') }}
 ),
 
@@ -64,7 +64,7 @@ product_weeks as (
         category,
         order_week,
         count(distinct order_id) as order_count,
-        case when avg(shown_discount_rate) >= 0.05 then 1 else 0 end as discounted_week
+        case when avg(shown_discount_rate) >= 0.05e0 then 1 else 0 end as discounted_week
     from lines
     group by product_id, category, order_week
 ),

@@ -118,7 +118,7 @@ explained as (
             when guard = 'user_fetcher'
                 then crawler_name || ' fetches for people and shares its addresses'
             when guard = 'exempt' then 'exempt: ' || exempt_reason
-            when guard = 'not_public' then 'a ' || address_kind || ' address, not one visitor''s'
+            when guard = 'not_public' then 'a ' || address_kind || ' address, not that of one visitor'
             when guard = 'has_bought' then 'bought in the last 180 days'
             when guard = 'has_signed_in' then 'a customer signed in here'
             when guard = 'shared_address' then 'several people share it'

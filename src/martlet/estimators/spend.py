@@ -147,14 +147,17 @@ with {p}rows as (
 ),
 {p}dates as (select distinct {p}date from {p}rows),
 {p}sets as (
-    select d.{p}date as {p}day, first(f order by f.as_of_date desc nulls last) as {p}f
+    select d.{p}date as {p}day, f.p as {p}p, f.q as {p}q, f.v as {p}v,
+        f.mean_order_value as {p}mean_value,
+        row_number() over (
+            partition by d.{p}date order by f.as_of_date desc nulls last
+        ) as {p}place
     from {p}dates as d
     inner join {{part:fits}} as f on f.as_of_date is null or f.as_of_date <= d.{p}date
-    group by d.{p}date
 ),
 {p}fitted as (
-    select *, {p}f.p * {p}x + {p}f.q as {p}shape, {p}f.v + {p}x * {p}mean as {p}spent
-    from {p}rows left join {p}sets on {p}date is not distinct from {p}day
+    select *, {p}p * {p}x + {p}q as {p}shape, {p}v + {p}x * {p}mean as {p}spent
+    from {p}rows left join {p}sets on {p}place = 1 and {p}date is not distinct from {p}day
 )"""
 
 
@@ -162,8 +165,8 @@ def _value() -> str:
     """Return SQL of the expected value of an order."""
     p = PREFIX
     return (
-        f"case when {p}f.p is null or {p}shape <= 1 then {p}f.mean_order_value "
-        f"else {p}f.p * {p}spent / ({p}shape - 1) end"
+        f"case when {p}p is null or {p}shape <= 1 then {p}mean_value "
+        f"else {p}p * {p}spent / ({p}shape - 1) end"
     )
 
 
@@ -175,12 +178,12 @@ def _predict(options: Options) -> str:
     """
     p = PREFIX
     square = f"pow({p}spent, 2) / (({p}shape - 1) * ({p}shape - 2))"
-    uncertain = f"pow({p}f.p, 2) * {square} / ({p}shape - 1)"
+    uncertain = f"pow({p}p, 2) * {square} / ({p}shape - 1)"
     return f"""(input) as table ({_steps(options)}
 select {{inputs:{",".join(OUTPUTS)}}},
     {_value()} as {OUTPUTS[0]},
     case when {p}shape > 2 then {uncertain} end as {OUTPUTS[1]},
-    case when {p}shape > 2 then {p}f.p * {square} end as {OUTPUTS[2]}
+    case when {p}shape > 2 then {p}p * {square} end as {OUTPUTS[2]}
 from {p}fitted)"""
 
 
@@ -201,14 +204,14 @@ def _evaluate(options: Options) -> str:
         )
     came = f"({p}next_x * {p}next_mean - {p}x * {p}mean) / nullif({p}next_x - {p}x, 0)"
     density = (
-        f"lgamma({p}shape) - lgamma({p}f.p * {p}x) - lgamma({p}f.q) + {p}f.q * ln({p}f.v) "
-        f"+ ({p}f.p * {p}x - 1) * ln({p}mean) + {p}f.p * {p}x * ln({p}x) - {p}shape * ln({p}spent)"
+        f"lgamma({p}shape) - lgamma({p}p * {p}x) - lgamma({p}q) + {p}q * ln({p}v) "
+        f"+ ({p}p * {p}x - 1) * ln({p}mean) + {p}p * {p}x * ln({p}x) - {p}shape * ln({p}spent)"
     )
     return f"""(input) as table ({_steps(options, later)}
 select
     avg(abs({_value()} - {came})) filter (where {p}next_x > {p}x and {p}x > 0)
         as holdout_mean_absolute_error,
-    avg(case when {p}x > 0 and {p}f.p is not null then {density} end) as mean_log_likelihood
+    avg(case when {p}x > 0 and {p}p is not null then {density} end) as mean_log_likelihood
 from {p}fitted)"""
 
 

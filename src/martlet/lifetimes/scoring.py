@@ -89,36 +89,38 @@ def _histories(columns: HistoryColumns, source: str, more: str) -> str:
         {x} as {p}x, {t} as {p}t, {age} as {p}age{more}
     from {source}
 )"""
-    chosen = f"""{p}f.as_of_date as {p}fit_date, {p}f.set_number as {p}set,
-        {p}f.predicting_family as {p}family,
-        {p}f.r as {p}r, {p}f.alpha as {p}alpha, {p}f.a as {p}a, {p}f.b as {p}b,
-        {p}f.s as {p}s, {p}f.beta as {p}beta,
-        case when {p}f.predicting_family = 'mbg_nbd' then 1 else 0 end as {p}first"""
+    chosen = f"""f.as_of_date as {p}fit_date, f.set_number as {p}set,
+        f.predicting_family as {p}family,
+        f.r as {p}r, f.alpha as {p}alpha, f.a as {p}a, f.b as {p}b,
+        f.s as {p}s, f.beta as {p}beta,
+        case when f.predicting_family = 'mbg_nbd' then 1 else 0 end as {p}first"""
     if not columns.as_of and not columns.cohorts:
         # One fit answers all rows: nothing to look up.
         return f"""{head},
-{p}fits as (select {chosen} from {{part:fits}} as {p}f where {p}f.is_chosen),
+{p}fits as (select {chosen} from {{part:fits}} as f where f.is_chosen),
 {p}joined as (select r.*, f.* from {p}rows as r cross join {p}fits as f)"""
     return f"""{head},
 {p}keys as (select distinct {p}date, {p}cohort from {p}rows),
 -- The latest fit that knows nothing from after the row's date; a cohort's own before that of all.
-{p}sets as (
-    select k.{p}date, k.{p}cohort,
-        first(f order by f.as_of_date desc nulls last, f.cohort asc nulls last) as {p}f
+{p}fits as (
+    select k.{p}date as {p}fit_for_date, k.{p}cohort as {p}fit_for_cohort, {chosen},
+        row_number() over (
+            partition by k.{p}date, k.{p}cohort
+            order by f.as_of_date desc nulls last, f.cohort asc nulls last
+        ) as {p}place
     from {p}keys as k
     inner join {{part:fits}} as f
         on f.is_chosen
         and (f.as_of_date is null or f.as_of_date <= k.{p}date)
         and (f.cohort is null or f.cohort = k.{p}cohort)
-    group by k.{p}date, k.{p}cohort
 ),
-{p}fits as (select {p}date, {p}cohort, {chosen} from {p}sets),
 {p}joined as (
-    select r.*, f.* exclude ({p}date, {p}cohort)
+    select r.*, f.*
     from {p}rows as r
     left join {p}fits as f
-        on r.{p}date is not distinct from f.{p}date
-        and r.{p}cohort is not distinct from f.{p}cohort
+        on f.{p}place = 1
+        and r.{p}date is not distinct from f.{p}fit_for_date
+        and r.{p}cohort is not distinct from f.{p}fit_for_cohort
 )"""
 
 
@@ -314,10 +316,12 @@ def _series_steps() -> str:
     where {p}family in ('bg_nbd', 'mbg_nbd')
 ),
 {p}places as (
-    select {p}set, {p}x, {p}shape, {p}a, {p}b, {p}first,
-        cast(unnest(range(0, max({p}terms) + 1)) as double) as {p}n
-    from {p}lengths
-    group by {p}set, {p}x, {p}shape, {p}a, {p}b, {p}first
+    select *, cast(unnest(range(0, {p}most + 1)) as double) as {p}n
+    from (
+        select {p}set, {p}x, {p}shape, {p}a, {p}b, {p}first, max({p}terms) as {p}most
+        from {p}lengths
+        group by {p}set, {p}x, {p}shape, {p}a, {p}b, {p}first
+    )
 ),
 {p}stays as (select *, {stayed} as {p}stayed from {p}places),
 {p}prefixes as (
@@ -592,7 +596,7 @@ def _interval(h: int, level: float) -> tuple[str, str]:
 def _exceeded(h: int, tail: float) -> str:
     """Return SQL of the fewest purchases that are exceeded with at most the given probability."""
     p = PREFIX
-    return f"len(list_filter({p}tails_{h}, lambda {p}tail: {p}alive * {p}tail > {tail!r}))"
+    return f"array_length(list_filter({p}tails_{h}, lambda {p}tail: {p}alive * {p}tail > {tail!r}))"
 
 
 def _between(h: int) -> str:

@@ -154,7 +154,8 @@ def _best(
     from history as h inner join neighbours as n on n.item = h.item group by h.w, n.neighbour
 ), asked as materialized (
     select us.w, us.u, us.orders, us.last, count(h.w) as size, count(h.item) as known
-    from users as us left join history as h on h.w = us.w group by all
+    from users as us left join history as h on h.w = us.w
+    group by us.w, us.u, us.orders, us.last
 ), popular as (
     select a.w, g.item from asked as a inner join goods as g on g.popularity_rank <= {most} + a.size
 ), besides as (

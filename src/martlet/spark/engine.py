@@ -129,7 +129,10 @@ def _spark(port: int, folder: Path) -> tuple[list[str], dict[str, str]]:
         "spark.sql.constraintPropagation.enabled": "false",
         # As many tasks as one machine needs: with 200 a small table takes seconds.
         "spark.sql.shuffle.partitions": "4",
+        # Planning anew after each step takes minutes where steps are many and tables small.
+        "spark.sql.adaptive.enabled": "false",
         "spark.ui.enabled": "false",
+        "spark.log.level": "WARN",
     }
     options = [f"--conf={name}={value}" for name, value in configuration.items()]
     server = "org.apache.spark.sql.connect.service.SparkConnectServer"

@@ -59,7 +59,7 @@ def predict_function(
     for place in states:
         moved = f"{_sum(model.transitions[:, place - 1], last)} / {total}"
         start = _value(model.start[place - 1])
-        prior = f"(case when len(a.w) = 0 then {start} else {moved} end)"
+        prior = f"(case when array_length(a.w) = 0 then {start} else {moved} end)"
         steps.append(f"{prior} * exp({logs[place - 1]} - {highest})")
     items = f"list_transform({PREFIX}l.counts, lambda x: {{'c': x, 'w': cast([] as double[][])}})"
     first = "{'c': cast(0 as double), 'w': cast([] as double[][])}"
