@@ -103,7 +103,7 @@ listed_signs as (
         concat_ws(
             '; '
             {%- for sign, words in signs.items() %},
-            case when {{ sign }} >= 0.5 then '{{ words | replace("'", "''") }}'
+            case when {{ sign }} >= 0.5 then '{{ words | replace("'", "' || chr(39) || '") }}'
             {%- if sign == 'false_crawler_sign' %} || ' (' || claimed_crawler_name || ')'{% endif %} end
             {%- endfor %}
         ) as sign_words
