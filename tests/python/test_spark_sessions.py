@@ -52,7 +52,7 @@ class Both:
 
     def build(self, *arguments: str) -> Path:
         """Build on DuckDB and on Sail; return DuckDB's file."""
-        path = self.folder / "shop.duckdb"
+        path = self.folder / "kept.duckdb"
         self._dbt("dev", {"MARTLET_DATABASE": str(path)}, *arguments)
         self._dbt("spark", {"MARTLET_SPARK_REMOTE": self.remote}, *arguments)
         return path
