@@ -139,7 +139,7 @@ def compare_windows(con: duckdb.DuckDBPyConnection) -> None:
     for day in np.array(["2011-05-01", "2011-06-01", "2011-09-01"], dtype="datetime64[D]"):
         target, odds = (waited[date == day] >= 90).astype(float), []
         for days in (90, 60, 30):
-            known = date + np.timedelta64(days) <= day
+            known = date + np.timedelta64(days, "D") <= day
             model = make_pipeline(
                 FunctionTransformer(lambda x: np.sign(x) * np.log1p(np.abs(x))),
                 SimpleImputer(), StandardScaler(), LogisticRegression(C=0.01, max_iter=2000),

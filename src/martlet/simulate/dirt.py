@@ -177,8 +177,8 @@ def _events(mess: Mess) -> None:
 
 def _later(loads: Any) -> Any:
     """Return loads one to nine days later."""
-    day = np.asarray(loads.to_pylist(), dtype="datetime64[D]")
-    seconds = (day + 1 + np.arange(len(day)) % 9).astype("datetime64[s]").astype(np.int64)
+    day = np.asarray(loads.to_pylist(), dtype="datetime64[D]").astype(np.int64)
+    seconds = (day + 1 + np.arange(len(day)) % 9) * 86_400
     return pc.utf8_slice_codeunits(times(seconds), 0, 10)
 
 
