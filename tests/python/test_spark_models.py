@@ -11,6 +11,7 @@ import math
 import pytest
 
 from martlet.spark.round import Round
+from martlet.spark.transfer import copy_table
 from martlet.spark.translate import INPUT, spark_functions
 from ml_support import rows
 from spark_support import needs_engine, started
@@ -35,8 +36,14 @@ def con():
 
 @pytest.fixture(scope="module")
 def spark(tmp_path_factory, con):
-    """A session with the same rows."""
+    """A session with the same rows, and the companion tables that the functions read."""
+    parts = con.execute(
+        "select table_name from duckdb_tables() where contains(table_name, '__paths')"
+    ).fetchall()
     with started(tmp_path_factory.mktemp("engine")) as session:
+        session.sql("create schema if not exists main")
+        for (part,) in parts:
+            copy_table(session, con, "main", part)
         for name in ("shown", "labelled"):
             rows_there = session.createDataFrame(con.query(f"from {name}").to_arrow_table())
             rows_there.createOrReplaceTempView(name)

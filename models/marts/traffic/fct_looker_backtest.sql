@@ -149,7 +149,7 @@ measured as (
         case
             when order_totals.order_count is null then null
             when order_totals.orders_lost_count = 0
-                then 1 - power(0.05, 1.0 / order_totals.order_count)
+                then 1 - power(0.05e0, 1e0 / order_totals.order_count)
             else {{ wilson_bound(
                 'order_totals.orders_lost_count', 'order_totals.order_count', 'upper'
             ) }}

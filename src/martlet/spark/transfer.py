@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from martlet.spark.translate import SparkFunction, spark_functions
 from martlet.sqltext import identifier
 
-__all__ = ["bring_features", "send_model", "send_table"]
+__all__ = ["bring_features", "copy_table", "send_model", "send_table"]
 
 
 def bring_features(
@@ -82,7 +82,7 @@ def send_model(spark: Any, database: Path, schema: str, name: str) -> dict[str, 
             [schema, name, f"{name}__"],
         ).fetchall()
         for (table,) in found:
-            _send_table(spark, con, schema, table)
+            copy_table(spark, con, schema, table)
         version, text = con.execute(
             f"select model_version, functions from {identifier(schema)}.{identifier(name)} "
             "where is_champion"
@@ -106,10 +106,11 @@ def send_table(spark: Any, database: Path, schema: str, name: str) -> None:
     """
     spark.sql(f"create schema if not exists {schema}")
     with duckdb.connect(str(database), read_only=True) as con:
-        _send_table(spark, con, schema, name)
+        copy_table(spark, con, schema, name)
 
 
-def _send_table(spark: Any, con: duckdb.DuckDBPyConnection, schema: str, table: str) -> None:
+def copy_table(spark: Any, con: duckdb.DuckDBPyConnection, schema: str, table: str) -> None:
+    """Make a table of an open database on Spark too, in a schema that is there."""
     relation = f"{identifier(schema)}.{identifier(table)}"
     columns = con.execute(f"describe {relation}").fetchall()
     listed = ", ".join(
