@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -167,8 +167,6 @@ class Fold:
 def thinned(training: Training, most: int, group: str | None = None) -> Training:
     """Draw about so many of the rows that train, and keep all that judge.
 
-    The rows are a temporary table of its own then, which goes with the table of all rows.
-
     Parameters
     ----------
     training : Training
@@ -185,13 +183,10 @@ def thinned(training: Training, most: int, group: str | None = None) -> Training
     place = f"cast({HASH} as double) / {2**64}e0"
     if group:
         place = f"('0x' || substr(md5(cast({group} as varchar)), 1, 12))::bigint / {16**12}e0"
-    name = identifier(training.table.strip('"') + "_thinned")
-    training.con.execute(
-        f"create or replace temporary table {name} as select * from {training.table} "
-        f"where {SPLIT} <> 'train' or {place} < {most / count!r} order by {HASH}"
+    return training.divided(
+        "thinned",
+        f"select * from {training.table} where {SPLIT} <> 'train' or {place} < {most / count!r}",
     )
-    counts = training.con.execute(f"select {SPLIT}, count(*) from {name} group by 1").fetchall()
-    return replace(training, table=name, rows=dict(counts))
 
 
 def drawn_notice(training: Training, used: Training) -> list[str]:
@@ -228,13 +223,7 @@ def make_folds(training: Training, cutoff: str, until: str) -> tuple[Fold, Fold]
         judged_at = latest
         day = f"date '{latest:%Y-%m-%d}'"
         case = f"case when {date} = {day} then 'eval' when {end} <= {day} then 'train' end"
-    name = identifier(training.table.strip('"') + "_selection")
-    training.con.execute(
-        f"create or replace temporary table {name} as "
-        f"select * replace ({case} as {SPLIT}) {rows} order by {HASH}"
-    )
-    counts = training.con.execute(f"select {SPLIT}, count(*) from {name} group by 1").fetchall()
-    selection = replace(training, table=name, rows=dict(counts))
+    selection = training.divided("selection", f"select * replace ({case} as {SPLIT}) {rows}")
     tested = None
     if training.rows.get("eval"):
         tested = training.con.execute(

@@ -8,7 +8,7 @@ Python afterwards.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, ClassVar, Literal
 
@@ -249,6 +249,25 @@ class Training:
     def query(self, part: str) -> str:
         """Return a query of the rows of one part."""
         return f"select * from {self.table} where {SPLIT} = '{part}'"
+
+    def divided(self, name: str, query: str) -> Training:
+        """Return the training on other rows, or on these divided otherwise.
+
+        They become a temporary table of their own, which goes with the table of all rows.
+
+        Parameters
+        ----------
+        name : str
+            What the name of the table ends with.
+        query : str
+            A query of the rows, with the split and the row hash.
+        """
+        table = identifier(self.table.strip('"') + f"_{name}")
+        self.con.execute(
+            f"create or replace temporary table {table} as select * from ({query}) order by {HASH}"
+        )
+        counts = self.con.execute(f"select {SPLIT}, count(*) from {table} group by 1").fetchall()
+        return replace(self, table=table, rows={part: count for part, count in counts if part})
 
     def matrix(self, part: str) -> Any:
         """Read the encoded features of one part, in the order of the row hash."""

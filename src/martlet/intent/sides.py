@@ -76,25 +76,22 @@ def row_weight(columns: Columns) -> str:
     return f"case when {chance} is null then 1 else 1 / greatest({chance}, {1 / _HEAVIEST}) end"
 
 
-def _repeated(columns: Columns) -> str:
-    """Write how often a teaching row is repeated: its weight, a fraction by the row's hash."""
-    weight = row_weight(columns)
-    return f"cast(floor({weight} + ({HASH} % 1000) / 1000.0) as bigint)"
+def _weighed(rows: str, columns: Columns) -> str:
+    """Repeat each teaching row by its weight, a fraction decided by the row's hash."""
+    times = f"cast(floor({row_weight(columns)} + ({HASH} % 1000) / 1000.0) as bigint)"
+    return (
+        f"select * exclude ({_COPY}) from (select *, "
+        f"unnest(range(case when {SPLIT} = 'train' then {times} else 1 end)) as {_COPY} "
+        f"from {rows})"
+    )
 
 
 def ordinary_rows(training: Training, columns: Columns) -> Training:
     """Leave out of the teaching rows those at which the shop stepped in, and weigh the others."""
     if not columns.options["treated_col"]:
         return training
-    name = identifier(training.table.strip('"') + "_ordinary")
-    training.con.execute(
-        f"create or replace temporary table {name} as select * exclude ({_COPY}) from ("
-        f"select *, unnest(range(case when {SPLIT} = 'train' then {_repeated(columns)} else 1 end))"
-        f" as {_COPY} from {training.table} where {untouched(columns)} or {SPLIT} = 'eval'"
-        f") order by {HASH}"
-    )
-    counts = training.con.execute(f"select {SPLIT}, count(*) from {name} group by 1").fetchall()
-    return replace(training, table=name, rows={key: count for key, count in counts if key})
+    rows = f"{training.table} where {untouched(columns)} or {SPLIT} = 'eval'"
+    return training.divided("ordinary", _weighed(rows, columns))
 
 
 def choosing_rows(training: Training, columns: Columns) -> Training:
@@ -121,19 +118,12 @@ def choosing_rows(training: Training, columns: Columns) -> Training:
         f"case when min({later}) {by} = max({later}) {by} then {later} "
         f"else ('0x' || substr(md5({group}::varchar), 1, 6))::bigint % 2 = 1 end"
     )
-    name = identifier(training.table.strip('"') + "_selection")
     side = (
         f"case when {kept} = {later} then case when {later} then 'eval' "
         f"when {untouched(columns)} then 'train' end end"
     )
-    training.con.execute(
-        f"create or replace temporary table {name} as select * exclude ({_COPY}) from ("
-        f"select *, unnest(range(case when {SPLIT} = 'train' then {_repeated(columns)} else 1 end))"
-        f" as {_COPY} from (select * replace ({side} as {SPLIT}) from {rows})"
-        f") order by {HASH}"
-    )
-    counts = training.con.execute(f"select {SPLIT}, count(*) from {name} group by 1").fetchall()
-    return replace(training, table=name, rows={key: count for key, count in counts if key})
+    sided = f"(select * replace ({side} as {SPLIT}) from {rows})"
+    return training.divided("selection", _weighed(sided, columns))
 
 
 def for_label(fold: Fold, name: str) -> Fold:
